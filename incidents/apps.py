@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class IncidentsConfig(AppConfig):
+    name = "incidents"
+
+    def ready(self) -> None:
+        from contactops.celery import app
+        from incidents import checks  # noqa: F401  registers the deploy check
+        from incidents.clock import ClockStep
+
+        app.steps["worker"].add(ClockStep)

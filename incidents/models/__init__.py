@@ -1,0 +1,21 @@
+"""Rows: the append-only history, and the projection of it that can be queried."""
+
+from incidents.models.history import Event, Note
+from incidents.models.incident import Incident, RefCounter, Report, StepRun
+from incidents.models.ledger import ClockBeat, Timer
+from incidents.models.outbox import DeliveryAttempt, Notification
+from incidents.models.replies import StoredReply
+
+__all__ = [
+    "ClockBeat",
+    "DeliveryAttempt",
+    "Event",
+    "Incident",
+    "Note",
+    "Notification",
+    "RefCounter",
+    "Report",
+    "StepRun",
+    "StoredReply",
+    "Timer",
+]

@@ -1,0 +1,344 @@
+"""The only writer of incidents: decide an event, append it, apply it, reconcile what follows from it; one transaction.
+
+Takes a batch, because a thousand promises may come due in the same second: the number of SQL statements does not depend
+on how many changes there are.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from contactops.errors import Conflict, NotFound
+from incidents import hints
+from incidents.engine import events as engine
+from incidents.engine.decide import Act, clamp
+from incidents.engine.ledger import PENDING, Entry
+from incidents.engine.plan import RuleSet, key_of
+from incidents.engine.state import IncidentState, dump
+from incidents.engine.state import StepRun as Run
+from incidents.engine.turn import Turn, take
+from incidents.models import Event, Incident, Note, Timer
+from incidents.models import StepRun as StepRow
+from incidents.notify import outbox
+from incidents.notify.outbox import Groups
+from incidents.rulebook import Pair, Rulebook, in_force
+from incidents.times import MS, db_now, moment, ms, optional
+from plans.models import Group
+
+INCIDENT_COLUMNS = [
+    *("status", "outcome", "level", "type", "revision", "commander", "merged_into", "title"),
+    *("occurred_at", "reported_at", "acknowledged_at", "activated_at", "contained_at", "restored_at"),
+    *("stood_down_at", "closed_at", "rev", "head_hash", "state"),
+]
+STEP_COLUMNS = ["status", "assignee", "decision", "due_at", "overdue", "started_at", "done_at", "took"]
+TIMER_COLUMNS = ["due_at", "armed_at", "state", "fired_at", "late", "system_late", "action"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One act in one incident, or no verb: then only what is due by now is settled.
+
+    `at`: when it happened, ms UTC; None means now, by the database's clock. `rev`: refuse if the incident moved on since.
+    """
+
+    incident_id: int
+    verb: str = ""
+    actor: str = ""
+    at: int | None = None
+    body: Mapping[str, Any] = field(default_factory=dict)
+    note: Note | None = None
+    rev: int | None = None
+    title: Mapping[str, str] = field(default_factory=dict)  # of a step that a person adds
+    columns: Mapping[str, Any] = field(default_factory=dict)  # of the incident's row, set with the event
+
+    def act(self, now: int) -> Act:
+        note = {"note": self.note.reference} if self.note else {}
+        return Act(self.verb, now if self.at is None else clamp(self.at, now), self.actor, {**self.body, **note})
+
+
+@dataclass
+class _Written:
+    """One incident on its way through a batch."""
+
+    incident: Incident
+    before: IncidentState
+    turn: Turn
+    titles: dict[str, Mapping[str, str]]
+    columns: Mapping[str, Any]
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def moved(self) -> hints.Moved:
+        kinds = frozenset(event.kind for event in self.turn.events)
+        return hints.Moved(self.incident.ref, self.incident.rev, kinds)
+
+
+def record(changes: Sequence[Change], *, skip_locked: bool = False) -> dict[int, Incident]:
+    """Write the changes, each incident's in the order given, and return the incidents by id, as they are now.
+
+    Conflict when one moved on or the act is not legal; then nothing of the batch is written. With `skip_locked`,
+    incidents that somebody else is writing to are left out.
+    """
+    with transaction.atomic():
+        incidents = _lock({change.incident_id for change in changes}, skip_locked)
+        if not incidents:
+            return {}
+        # The clock is read after the locks: what waited for one is written at the time it got it.
+        pending, now = _pending(incidents), ms(db_now())
+        book = Rulebook(_revisions(incidents.values(), changes))
+        done = [
+            _turn(incident, pending.get(incident.pk, {}), _of(changes, incident), book.rules, now)
+            for incident in incidents.values()
+        ]
+        _write([change.note for change in changes if change.note], done, book)
+    return incidents
+
+
+def settle(incident_ids: Iterable[int]) -> list[int]:
+    """Fire what is due in these incidents, passing over those that are being written to. Returns the ids settled."""
+    return list(record([Change(pk) for pk in incident_ids], skip_locked=True))
+
+
+def _lock(ids: set[int], skip_locked: bool) -> dict[int, Incident]:
+    """The incident rows, locked in id order: the first lock anybody takes."""
+    rows = Incident.objects.select_for_update(skip_locked=skip_locked, of=("self",))
+    incidents = {row.pk: row for row in rows.select_related("type", "site").filter(pk__in=ids).order_by("pk")}
+    if not skip_locked and len(incidents) < len(ids):
+        raise NotFound(_("There is no such incident."))
+    return incidents
+
+
+def _pending(incidents: Mapping[int, Incident]) -> dict[int, dict[str, Entry]]:
+    found: dict[int, dict[str, Entry]] = {}
+    for row in Timer.objects.filter(incident__in=incidents, state=PENDING):
+        found.setdefault(row.incident_id, {})[row.key] = Entry(
+            key=row.key,
+            base=row.base,
+            activation=row.activation,
+            plan=row.plan,
+            rule=row.rule,
+            subject=row.subject,
+            n=row.n,
+            action=row.action,
+            due=ms(row.due_at),
+            armed=ms(row.armed_at),
+        )
+    return found
+
+
+def _revisions(incidents: Iterable[Incident], changes: Sequence[Change]) -> set[Pair]:
+    """Every plan revision that is or will be in force."""
+    wanted = {pair for incident in incidents if incident.state for pair in in_force(incident.facts)}
+    for change in changes:
+        if change.body.get("house"):
+            wanted.add(tuple(change.body["house"]))
+        if "revision" in change.body:
+            wanted.add((change.body["plan"], change.body["revision"]))
+    return wanted
+
+
+def _of(changes: Sequence[Change], incident: Incident) -> list[Change]:
+    return [change for change in changes if change.incident_id == incident.pk]
+
+
+def _turn(
+    incident: Incident, pending: Mapping[str, Entry], changes: list[Change], rules: RuleSet, now: int
+) -> _Written:
+    for change in changes:
+        if change.rev is not None and change.rev != incident.rev:
+            raise Conflict(_("The incident has moved on meanwhile. Look again."), code="stale")
+    before = incident.facts if incident.state else IncidentState()
+    titles: dict[str, Mapping[str, str]] = {}
+    turn = take(rules, before, pending, [change.act(now) for change in changes if change.verb], now)
+    if added := [change.title for change in changes if change.title]:
+        people = [event for event in turn.events if event.kind == "step_opened" and event.facts["source"] == "person"]
+        titles = {event.facts["key"]: title for event, title in zip(people, added, strict=True)}
+    columns = {name: value for change in changes for name, value in change.columns.items()}
+    return _Written(incident, before, turn, titles, columns)
+
+
+def _write(notes: list[Note], done: list[_Written], book: Rulebook) -> None:
+    done = [item for item in done if item.turn.events or item.turn.written]
+    for item in done:
+        _chain(item)
+        _project(item, book)
+    groups = _groups(done)
+    Note.objects.bulk_create(notes)
+    Event.objects.bulk_create([event for item in done for event in item.events])
+    Incident.objects.bulk_create(
+        [item.incident for item in done], update_conflicts=True, unique_fields=["id"], update_fields=INCIDENT_COLUMNS
+    )
+    StepRow.objects.bulk_create(
+        [row for item in done for row in _steps(item, book, groups)],
+        update_conflicts=True,
+        unique_fields=["incident", "key"],
+        update_fields=STEP_COLUMNS,
+    )
+    Timer.objects.bulk_create(
+        [_timer(item.incident, row) for item in done for row in item.turn.written],
+        update_conflicts=True,
+        unique_fields=["incident", "key"],
+        update_fields=TIMER_COLUMNS,
+    )
+    outbox.write([(item.incident, item.turn) for item in done], groups)
+    if done:
+        hints.after_commit([item.moved for item in done])
+
+
+def _chain(item: _Written) -> None:
+    """Each event's hash covers the one before, the first one's the incident's reference; the head is kept on the row."""
+    incident = item.incident
+    incident.head_hash = incident.head_hash or engine.genesis(incident.ref)
+    for event in item.turn.events:
+        digest = engine.chain(incident.head_hash, event)
+        actor = event.actor.removeprefix("user:") if event.actor.startswith("user:") else None
+        item.events.append(
+            Event(
+                incident=incident,
+                seq=event.seq,
+                kind=event.kind,
+                actor_id=int(actor) if actor else None,
+                source="" if actor else event.actor,
+                occurred_at=moment(event.at),
+                recorded_at=moment(event.recorded),
+                facts=dict(event.facts),
+                note_id=(event.facts.get("note") or {}).get("id"),
+                prev_hash=incident.head_hash,
+                hash=digest,
+            )
+        )
+        incident.head_hash = digest
+
+
+def _project(item: _Written, book: Rulebook) -> None:
+    """The columns that something filters or sorts by, from the new state."""
+    incident, state = item.incident, item.turn.state
+    incident.rev, incident.state = state.seq, dump(state)
+    incident.facts = state
+    for name, value in incident_columns(state).items():
+        setattr(incident, name, value)
+    if plans := [a for a in state.activations if a.n]:
+        incident.revision_id = book.ids[plans[-1].plan, plans[-1].revision]
+    for name, value in item.columns.items():
+        setattr(incident, name, value)
+
+
+def incident_columns(state: IncidentState) -> dict[str, Any]:
+    """What the columns of the incident's row say of its state."""
+    points = state.points
+    later = ("acknowledged", "activated", "contained", "restored", "stood_down", "closed")
+    return {
+        "status": state.status,
+        "outcome": state.outcome,
+        "level": state.level,
+        "commander_id": _person(state.commander),
+        "occurred_at": moment(points["started"]),
+        "reported_at": moment(points["reported"]),
+        **{f"{name}_at": optional(points.get(name)) for name in later},
+    }
+
+
+def _person(name: str) -> int | None:
+    """The primary key of a person as the engine names them."""
+    return int(name.removeprefix("user:")) if name else None
+
+
+def _groups(done: list[_Written]) -> Groups:
+    """Every group that is named in these turns, by (key, site); one query."""
+    keys = {event.facts["group"] for item in done for event in item.turn.events if "group" in event.facts}
+    keys |= {n.notice.to[1] for item in done for n in item.turn.notices if n.notice.to[0] == "group"}
+    keys |= set(outbox.ALWAYS)
+    return {(group.key, group.site_id): group for group in Group.objects.filter(key__in=keys)}
+
+
+def _steps(item: _Written, book: Rulebook, groups: Groups) -> list[StepRow]:
+    """The rows of the steps that changed, or whose deadline did. What is over keeps the deadline it had."""
+    pending, written = deadlines(item.turn.pending.values()), deadlines(item.turn.written)
+    rows = []
+    for run in item.turn.state.steps.values():
+        place = (run.id, run.subject)
+        if item.before.steps.get(run.key) != run or (run.is_open and place in written):
+            deadline = run.due or (pending if run.is_open else written).get(place)
+            rows.append(_step(item, run, deadline, book, outbox.group_for(groups, run.group, item.incident.site_id)))
+    return rows
+
+
+def deadlines(rows: Iterable[Entry]) -> dict[tuple[str, str], int]:
+    """The due times among these ledger rows that belong to a step, by its id and subject."""
+    kept = "overdue:"
+    return {
+        (key_of(row.plan, row.action.removeprefix(kept)), row.subject): row.due
+        for row in rows
+        if row.action.startswith(kept)
+    }
+
+
+def _step(item: _Written, run: Run, deadline: int | None, book: Rulebook, group: Group | None) -> StepRow:
+    if run.source == "person":
+        words: dict[str, Any] = {"title": item.titles.get(run.key, {})}
+    else:
+        activation = item.turn.state.activation(run.activation)
+        words = book.step_words((activation.plan, activation.revision), run.id.partition(".")[2])
+    return StepRow(
+        **words,
+        incident=item.incident,
+        key=run.key,
+        group=group,
+        due_at=optional(deadline),
+        **step_columns(run),
+    )
+
+
+def step_columns(run: Run) -> dict[str, Any]:
+    """What the columns of a step's row say of its run."""
+    return {
+        "step_id": run.id,
+        "activation": run.activation,
+        "kind": run.kind,
+        "group_key": run.group,
+        "status": run.status,
+        "mandatory": run.mandatory,
+        "reserved": run.reserved,
+        "assignee_id": _person(run.assignee),
+        "decision": run.decision,
+        "opened_at": moment(run.opened_at),
+        "overdue": run.due is not None,
+        "started_at": optional(run.started_at),
+        "done_at": optional(run.done_at),
+        "target": _span(run.target),
+        "took": _span(run.took),
+    }
+
+
+def _timer(incident: Incident, row: Entry) -> Timer:
+    return Timer(
+        incident=incident,
+        key=row.key,
+        base=row.base,
+        activation=row.activation,
+        plan=row.plan,
+        rule=row.rule,
+        subject=row.subject,
+        n=row.n,
+        action=row.action[:400],
+        due_at=moment(row.due),
+        armed_at=moment(row.armed),
+        state=row.state,
+        fired_at=optional(row.fired),
+        late=_span(row.late_ms),
+        system_late=_span(row.system_late_ms),
+    )
+
+
+def _span(ms: int | None) -> timedelta | None:
+    return None if ms is None else ms * MS
+
+
+def canonical(body: Mapping[str, Any]) -> str:
+    """One spelling of a JSON body, for comparing what was sent twice."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)

@@ -1,0 +1,134 @@
+"""Every changing call once, with an incident that is in a state to answer it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rest_framework.serializers import Serializer
+
+from incidents import inputs
+from incidents.verbs import PROMISE_VERBS, VERBS
+from tests.helpers import Api, report_body
+from tests.incidents.world import Case, Make
+
+
+@dataclass(frozen=True)
+class Change:
+    """One call: where, what, by whom, in which state. `{name}` in the path and `<name>` in the body come from the stage."""
+
+    path: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+    by: str = "supervisor"
+    state: str = "reported"
+    takes: type[Serializer[Any]] = inputs.Nothing
+    answers: str = "incident"
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A change, ready to be tried."""
+
+    change: Change
+    case: Case
+    api: Callable[[str], Api]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the change refers to, looked up only where it does."""
+        path, found = self.change.path, {"ref": self.case.ref}
+        if "{promise}" in path:
+            number = self.case.promise("update-leaders")["id"]
+            found["promise"] = str(number)
+        if "{letter}" in path:
+            found["letter"] = str(self.case.letter_to(self.change.by).pk)
+        return found
+
+    @property
+    def path(self) -> str:
+        return self.change.path.format(**self.names)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return {name: self.case.other if value == "<other>" else value for name, value in self.change.body.items()}
+
+    def send(self, body: Any = None, by: str = "", **extra: Any) -> Any:
+        """The raw answer. A body of bytes goes as it is."""
+        client = self.api(by or self.change.by).client
+        given = self.body if body is None else body
+        if isinstance(given, bytes):
+            return client.generic("POST", f"/api/v1/{self.path}", given, **{"content_type": JSON, **extra})
+        return client.post(f"/api/v1/{self.path}", given, format="json", **extra)
+
+
+JSON = "application/json"
+
+
+def verb(name: str, by: str = "supervisor", state: str = "reported", /, **body: Any) -> Change:
+    return Change(f"incidents/{{ref}}/{name}/", body, by, state, VERBS[name].takes)
+
+
+def step(name: str, key: str, by: str = "leader", /, **body: Any) -> Change:
+    return Change(f"incidents/{{ref}}/steps/{key}/{name}/", body, by, "responding", inputs.StepVerb)
+
+
+def promise(name: str, by: str = "manager", state: str = "responding", /, **body: Any) -> Change:
+    takes = PROMISE_VERBS[name].takes
+    return Change(f"incidents/{{ref}}/promises/{{promise}}/{name}/", body, by, state, takes)
+
+
+REPORT = report_body("power-cut", client_key="6f0c4a4e-6f0e-4c3e-9d0e-1f2a3b4c5d6e")
+TASK = "power-cut.powered-seats"
+CHANGES: Mapping[str, Change] = {
+    "report": Change("reports/", REPORT, "agent04", takes=inputs.Report, answers="received", status=201),
+    "join": Change("reports/", {**REPORT, "join": "<other>"}, "agent04", "reported", inputs.Report, "received", 201),
+    "drill": Change("reports/", {**REPORT, "kind": "drill"}, "manager", "reported", inputs.Report, "received", 201),
+    "acknowledge": verb("acknowledge", "leader"),
+    "assess": verb("assess", "leader", verdict="real"),
+    "activate": verb("activate", plan="power-cut", level=3),
+    "level": verb("level", "supervisor", "responding", level=2, reason="It spreads"),
+    "level/confirm": verb("level/confirm", "director", "unconfirmed"),
+    "conditions": verb("conditions", name="power-off", holds=False),
+    "steps": verb("steps", title="Water", group="G-LOG", due_in="PT10M"),
+    "start": step("start", TASK),
+    "complete": step("complete", TASK, note="Twelve"),
+    "complete a call": step(
+        "complete", "power-cut.phone-maintenance", "supervisor", call={"person": "M. Watt", "answered": True}
+    ),
+    "skip": step("skip", TASK, reason="All dark"),
+    "assign": step("assign", TASK, person="supervisor"),
+    "block": step("block", TASK, reason="No key"),
+    "support": verb("support", "supervisor", "responding", tier=1, open=True, people=["leader"]),
+    "extend": promise("extend", "supervisor", by="PT5M", reason="Wait"),
+    "stop": promise("stop", reason="Told in person"),
+    "pause": promise("pause", reason="Wait"),
+    "updates": verb("updates", "supervisor", "responding", audience="agents", text="Dark"),
+    "notes": verb("notes", "leader", text="Seen"),
+    "correction": verb("notes", text="Later", corrects=1),
+    "command": verb("command", commander="supervisor", deputy="leader"),
+    "stand-down": verb("stand-down", "supervisor", "ready", reason="Over"),
+    "close": verb("close", "supervisor", "assessing", outcome="false-alarm", cause="A test", summary="Nothing"),
+    "reopen": verb("reopen", "manager", "false alarm", reason="Again"),
+    "cancel": verb("cancel", "manager", reason="A mistake"),
+    "merge": verb("merge", into="<other>"),
+    "waive": verb("waive", "manager", "responding", gate="power-cut.patrol", reason="Done"),
+    "redact": verb("redact", "manager", seq=1, reason="A name"),
+    "notifications/acknowledge": Change(
+        "notifications/{letter}/acknowledge/", {}, "leader", takes=inputs.Nothing, answers="notification"
+    ),
+    "notifications/decline": Change(
+        "notifications/{letter}/decline/", {"reason": "Away"}, "leader", takes=inputs.Reason, answers="notification"
+    ),
+}
+
+
+def stage(name: str, make: Make, api: Callable[[str], Api]) -> Stage:
+    change = CHANGES[name]
+    if change.state == "unconfirmed":
+        case = make("assessing")
+        case.do("supervisor", "activate", plan="power-cut", level=2)
+    else:
+        case = make(change.state, level=4 if change.state == "ready" else 3)
+    if "<other>" in change.body.values():
+        case.other = api("agent05").report("power-cut", summary="The other one")
+    return Stage(change, case, api)

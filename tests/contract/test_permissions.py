@@ -1,0 +1,269 @@
+"""Every cell of docs/permissions.md is tried: each call, by each role, against an incident of its own."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from contactops.accounts.models import User
+from contactops.errors import NotAllowed
+from incidents.verbs import PROMISE_VERBS, VERBS
+from plans import services as plans
+from plans.models import PlanRevision
+from tests.helpers import Api, report_body
+from tests.incidents.world import Case, Make, maker, undone
+
+TABLE = Path(__file__).resolve().parents[2] / "docs" / "permissions.md"
+
+# column -> who stands for it; a member of the leading group stands beside the other members
+PEOPLE = {
+    "agent": ["agent07"],
+    "leader": ["leader"],
+    "supervisor": ["supervisor"],
+    "manager": ["manager"],
+    "member of a called group": ["tech", "director"],
+    "administrator": ["admin"],
+    "auditor": ["auditor"],
+}
+# whose step is whose own; those who may have none try one of the duty leaders'
+OWN = {"supervisor": "G-SUP", "manager": "G-LEAD", "director": "G-LEAD", "tech": "G-TECH"}
+GROUPS = ("G-DUTY", "G-SUP", "G-LEAD", "G-TECH", "G-HR")
+
+
+def rows() -> dict[str, dict[str, str]]:
+    """call -> column -> cell"""
+    lines = [line.strip("|").split("|") for line in TABLE.read_text().splitlines() if line.startswith("|")]
+    head, _rule, *body = [[cell.strip() for cell in line] for line in lines]
+    return {
+        call: dict(zip(head[2:], cells[2:], strict=True)) for cells in body for call in re.findall("`(.+?)`", cells[1])
+    }
+
+
+def may(cell: str, call: str, username: str) -> bool:
+    """What a cell says of one call of its row."""
+    by_word: Mapping[str, bool] = {
+        "own sites": call != "see:elsewhere",
+        "those they are called to": call != "see:elsewhere",
+        "own steps, note": call in ("steps:own", "notes"),
+        "leading group: yes": username == "director",
+        "read": call.endswith(":read"),
+        "draft": call in ("plan:read", "plan:draft"),
+    }
+    if cell in by_word:
+        return by_word[cell]
+    if cell in ("no", "no (404)"):
+        return False
+    assert cell in ("yes", "all", "all, read only", "approve another's", "takes effect at once, “not yet confirmed”")
+    return True
+
+
+@dataclass
+class World:
+    """What a call is tried against."""
+
+    make: Make
+    api: Callable[[str], Api]
+    browser_as: Callable[[str], Client]
+    cast: Callable[[str], User]
+    case: Case = field(init=False)
+
+    def prepared(self, state: str, level: int, groups: Sequence[str]) -> Case:
+        """An incident to which everybody's group is called."""
+        if state == "unconfirmed":
+            case = self.make("assessing")
+            case.do("supervisor", "activate", plan="power-cut", level=2)
+        else:
+            case = self.make("assessing" if state == "closed" else state, level=level)
+        for group in groups:
+            case.do("supervisor", "steps", title=f"For {group}", group=group)
+        if state == "closed":
+            case.do("supervisor", "close", outcome="false-alarm")
+        return case
+
+
+Try = Callable[[World, str], int]
+
+
+def post(path: str, body: Mapping[str, Any] | Callable[[World], Mapping[str, Any]]) -> Try:
+    def attempt(world: World, username: str) -> int:
+        given = body if isinstance(body, Mapping) else body(world)
+        return int(world.api(username).client.post(f"/api/v1/{path}", dict(given), format="json").status_code)
+
+    return attempt
+
+
+def verb(name: str, /, **body: Any) -> Try:
+    return lambda world, username: post(f"incidents/{world.case.ref}/{name}/", body)(world, username)
+
+
+def promise(name: str, /, **body: Any) -> Try:
+    def attempt(world: World, username: str) -> int:
+        number = world.case.promise("update-leaders")["id"]
+        return verb(f"promises/{number}/{name}", reason="Wait", **body)(world, username)
+
+    return attempt
+
+
+def resume(world: World, username: str) -> int:
+    promise("pause")(world, "manager")
+    return promise("resume")(world, username)
+
+
+def step(group: Callable[[str], str]) -> Try:
+    return lambda world, username: verb(f"steps/house.adhoc-{GROUPS.index(group(username)) + 1}/start")(world, username)
+
+
+def merge(world: World, username: str) -> int:
+    into = world.api("agent05").report("power-cut")
+    return verb("merge", into=into)(world, username)
+
+
+def receipt(world: World, username: str) -> int:
+    """One's own; somebody else's for whoever has none."""
+    answer = world.api(username).client.post("/api/v1/reports/", report_body(), format="json").json()
+    number = answer.get("id", world.case.report_id)
+    return int(world.api(username).client.get(f"/api/v1/reports/{number}/").status_code)
+
+
+def see(ref: Callable[[World], str]) -> Try:
+    return lambda world, username: int(
+        world.api(username).client.get(f"/api/v1/incidents/{ref(world)}/").status_code,
+    )
+
+
+def elsewhere(world: World) -> str:
+    return world.api("agent-xian").report("power-cut")
+
+
+def read_plans(world: World, username: str) -> int:
+    return int(world.api(username).client.get("/api/v1/plans/power-cut/").status_code)
+
+
+def drafted(by: User) -> PlanRevision:
+    published = PlanRevision.objects.get(plan__slug="power-cut", status="published")
+    return plans.load({**published.document, "purpose": {"en": "Another purpose."}}, by=by).revision
+
+
+def allowed(act: Callable[[], object]) -> int:
+    try:
+        act()
+    except NotAllowed as error:
+        return error.status
+    return 200
+
+
+def draft(world: World, username: str) -> int:
+    return allowed(lambda: drafted(world.cast(username)))
+
+
+def publish(world: World, username: str) -> int:
+    writer = world.cast("supervisor-xian")
+    revision = drafted(writer)
+    return allowed(lambda: plans.publish(revision, by=writer, approved_by=world.cast(username)))
+
+
+def page(address: str) -> Try:
+    return lambda world, username: world.browser_as(username).get(address).status_code
+
+
+def change_settings(world: World, username: str) -> int:
+    """A new seat, typed into the administrator's form."""
+    site = world.cast("admin").site_id
+    body = {"site": site, "code": "L99", "state": "ok", "power_fed": "", "area": "", "row": "", "switch": ""}
+    response = world.browser_as(username).post("/admin/plans/seat/add/", body)
+    saved = response.status_code == 302 and response["Location"] == "/admin/plans/seat/"
+    return 200 if saved else 404 if response.status_code == 302 else response.status_code
+
+
+@dataclass(frozen=True)
+class Call:
+    attempt: Try
+    state: str = "reported"
+    level: int = 3
+
+
+CALLS: Mapping[str, Call] = {
+    "report": Call(post("reports/", lambda world: report_body())),
+    "candidates": Call(post("reports/?candidates=1", {"incident_type": "power-cut"})),
+    "join": Call(post("reports/", lambda world: report_body(join=world.case.ref))),
+    "receipt": Call(receipt),
+    "page:report": Call(page("/report/")),
+    "see": Call(see(lambda world: world.case.ref)),
+    "see:elsewhere": Call(see(elsewhere)),
+    "acknowledge": Call(verb("acknowledge")),
+    "assess": Call(verb("assess", verdict="real")),
+    "notes": Call(verb("notes", text="Seen")),
+    "steps:own": Call(step(lambda username: OWN.get(username, "G-DUTY"))),
+    "activate:3": Call(verb("activate", plan="power-cut", level=3)),
+    "activate:2": Call(verb("activate", plan="power-cut", level=2)),
+    "level:4": Call(verb("level", level=4, reason="Over soon"), "responding"),
+    "level:2": Call(verb("level", level=2, reason="It spreads"), "responding"),
+    "conditions": Call(verb("conditions", name="surge", holds=True)),
+    "steps": Call(verb("steps", title="Water", group="G-LOG")),
+    "steps:any": Call(step(lambda username: "G-HR")),
+    "updates:agents": Call(verb("updates", audience="agents", text="Dark"), "responding"),
+    "updates:customers": Call(verb("updates", audience="customers", text="Slow"), "responding"),
+    "updates:all": Call(verb("updates", audience="all", text="Dark"), "responding"),
+    "support": Call(verb("support", tier=1, open=True), "responding"),
+    "merge": Call(merge),
+    "stand-down:3": Call(verb("stand-down", reason="Over"), "ready", level=4),
+    "stand-down:2": Call(verb("stand-down", reason="Over"), "ready", level=2),
+    "close": Call(verb("close", outcome="false-alarm"), "assessing"),
+    "promises:extend": Call(promise("extend", by="PT5M"), "responding"),
+    "promises:stop": Call(promise("stop"), "responding"),
+    "promises:pause": Call(promise("pause"), "responding"),
+    "promises:resume": Call(resume, "responding"),
+    "command": Call(verb("command", commander="manager")),
+    "level/confirm": Call(verb("level/confirm"), "unconfirmed"),
+    "cancel": Call(verb("cancel", reason="A mistake")),
+    "reopen": Call(verb("reopen", reason="Again"), "closed"),
+    "drill": Call(post("reports/", lambda world: report_body(kind="drill"))),
+    "waive": Call(verb("waive", gate="power-cut.patrol", reason="Done"), "responding"),
+    "redact": Call(verb("redact", seq=1, reason="A name")),
+    "plan:read": Call(read_plans),
+    "plan:draft": Call(draft),
+    "plan:publish": Call(publish),
+    "settings:read": Call(page("/admin/plans/seat/")),
+    "settings:change": Call(change_settings),
+}
+
+
+def test_every_verb_has_its_place_in_the_table() -> None:
+    known = {call.partition(":")[0] for call in rows()} | set(rows())
+    assert set(VERBS) <= known
+    assert {f"promises:{name}" for name in PROMISE_VERBS} <= known
+    assert set(rows()) == set(CALLS)
+    assert {column for cells in rows().values() for column in cells} == set(PEOPLE)
+
+
+def answer(status: int) -> str:
+    if 200 <= status < 300:
+        return "yes"
+    return "no" if status in (302, 403, 404) else str(status)
+
+
+@pytest.mark.parametrize("call", rows())
+def test_who_may(
+    call: str,
+    api: Callable[[str], Api],
+    browser_as: Callable[[str], Client],
+    cast: Callable[[str], User],
+) -> None:
+    world = World(maker(api), api, browser_as, cast)
+    groups = GROUPS if call in ("steps:own", "steps:any") else ("G-LEAD", "G-TECH")
+    world.case = world.prepared(CALLS[call].state, CALLS[call].level, groups)
+    told, tried = {}, {}
+    for column, cell in rows()[call].items():
+        for username in PEOPLE[column]:
+            told[username] = "yes" if may(cell, call, username) else "no"
+            with undone():
+                offered = world.api(username).client.get(f"/api/v1/incidents/{world.case.ref}/").json().get("allowed")
+                tried[username] = answer(CALLS[call].attempt(world, username))
+            if tried[username] == "yes" and call.partition(":")[0] in VERBS and call != "steps:own":
+                hidden = ("waive", "redact")  # asked for in their own places on the page
+                assert call.partition(":")[0] in (*offered, *hidden), f"{username} may, and is not told so"
+    assert tried == told

@@ -1,0 +1,5 @@
+"""Faults on purpose: everything at once, and everything killed."""
+
+from tests.record.committed.conftest import db
+
+__all__ = ["db"]

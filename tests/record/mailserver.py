@@ -1,0 +1,64 @@
+"""A real mail server on loopback that answers as a test wishes."""
+
+import contextlib
+import email
+import socket
+import threading
+from collections.abc import Iterator
+from email.message import Message
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+OK = "250 OK"
+
+
+class MailServer:
+    """Keeps what it is given. `on_recipient`, `on_data`, `on_sender`: what it answers; `hold`: it waits before it does."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.on_sender = self.on_recipient = self.on_data = OK
+        self.hold = threading.Event()
+        self.hold.set()
+        self.asked = threading.Event()
+
+    async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+        if self.on_sender == OK:
+            envelope.mail_from = address
+        return self.on_sender
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+        if self.on_recipient == OK:
+            envelope.rcpt_tos.append(address)
+        return self.on_recipient
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.asked.set()
+        self.hold.wait(20)
+        if self.on_data == OK:
+            assert isinstance(envelope.content, bytes)
+            self.messages.append(email.message_from_bytes(envelope.content))
+        return self.on_data
+
+    def to(self) -> list[str]:
+        return sorted(str(message["To"]) for message in self.messages)
+
+
+@contextlib.contextmanager
+def mail_server(settings: Any) -> Iterator[MailServer]:
+    """Running, and the product told to send there."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    handler = MailServer()
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 10
+    controller.start()
+    try:
+        yield handler
+    finally:
+        handler.hold.set()
+        controller.stop()

@@ -1,0 +1,37 @@
+"""The live story of the demo organisation, played to its end on the real stack."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.ops.console import console, python
+from tests.stories.real import RealStack
+
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("demo")]
+
+
+def test_a_power_cut_plays_by_itself(tmp_path: Path) -> None:
+    with console(tmp_path / "data") as running:
+        running.start()
+        told = python("manage.py", "demo_incident", "power-cut", "--pace=0.2", directory=running.directory, timeout=240)
+        assert told.returncode == 0, told.stderr
+        ref = told.stdout.rsplit("/incidents/")[-1].strip("/\n ")
+        manager = RealStack(running).api("manager")
+        incident = manager.see(ref)
+        assert (incident["status"], incident["outcome"], incident["level"]) == ("closed", "resolved", 2)
+        assert incident["impact"]["reports"] == 3
+        fired = [row["rule"] for row in manager.see(ref, "promises/") if row["state"] == "fired"]
+        assert "power-5" in fired  # the call to the superior, five minutes after the lights went out
+        assert not [row for row in manager.see(ref, "promises/") if row["state"] == "pending"]
+
+
+def test_it_says_what_is_missing(tmp_path: Path) -> None:
+    with console(tmp_path / "data") as running:
+        running.start()
+        for arguments, says in (
+            (("demo_incident", "flood"), "invalid choice"),
+            (("demo_incident", "power-cut", "--pace=0"), "--pace must be above 0"),
+        ):
+            told = python("manage.py", *arguments, directory=running.directory)
+            assert told.returncode != 0
+            assert says in told.stderr
