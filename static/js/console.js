@@ -213,6 +213,7 @@ htmx.defineExtension("keep", {
     const wanted = fragment.querySelector("#console");
     const before = nextAction();
     if (wanted) keep(target, wanted, sentForm);
+    shownAddress = address(); // at once: Back may be pressed before the page has settled
     if (nextAction() !== before) nextChangedAt = performance.now();
     sentForm = null;
     for (const kind of ["closed-to-you", "moved"]) dropNote(kind);
@@ -352,7 +353,6 @@ document.addEventListener("htmx:beforeHistoryUpdate", ({ detail }) => {
 
 document.addEventListener("htmx:afterSettle", ({ detail }) => {
   if (detail.target?.id !== "console") return;
-  shownAddress = address();
   isCurrent();
   if (!detail.requestConfig?.isAnswer) return;
   const isElsewhere = new URL(detail.xhr.responseURL).pathname !== detail.requestConfig.from;
