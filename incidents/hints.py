@@ -11,6 +11,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
+from contactops import crash
 from contactops.celery import app
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ def after_commit(moved: Sequence[Moved]) -> None:
 
 
 def _send(moved: list[Moved]) -> None:
+    crash.here("after_commit")
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_notify(%s, payload) FROM unnest(%s) payload UNION ALL SELECT pg_notify(%s, '')",

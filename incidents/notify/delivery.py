@@ -15,6 +15,7 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import F, Q
 
+from contactops import crash
 from contactops.accounts.models import Channel
 from incidents import hints
 from incidents.models import DeliveryAttempt, Incident, Notification
@@ -35,6 +36,7 @@ def deliver_due(limit: int = 500) -> int:
     """Send what is waiting, first notices ahead of reminders. Returns how many were handed over."""
     handed, seen, lease = 0, 0, uuid.uuid4()
     while seen < limit and (claimed := _claim(lease)):
+        crash.here("after_claim")
         handed += sum(_delivers(pk, lease) for pk in claimed)
         seen += len(claimed)
         incidents = Incident.objects.filter(notifications__in=claimed).distinct()
@@ -89,8 +91,10 @@ def _deliver(pk: int, lease: uuid.UUID) -> bool:
         return False
     number = DeliveryAttempt.objects.filter(notification=notification).count() + 1
     attempt = DeliveryAttempt.objects.create(notification=notification, number=number, started_at=now)
+    crash.here("before_send")
     try:
         _send(notification)
+        crash.here("after_send")
     except (OSError, smtplib.SMTPException) as error:
         _failed(notification, attempt, error)
         return False
@@ -98,6 +102,7 @@ def _deliver(pk: int, lease: uuid.UUID) -> bool:
         log.exception("message %s cannot be made or sent; the others go on", notification.dedup_key)
         _failed(notification, attempt, error)
         return False
+    crash.here("before_mark")
     with transaction.atomic():  # together: a try that ended without its message being done would be sent again unseen
         _end(attempt, "handed")
         _finish(notification, state=HANDED, handed_at=db_now())

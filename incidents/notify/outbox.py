@@ -15,7 +15,8 @@ from incidents.engine.turn import Noticed, Turn
 from incidents.models import Incident, Notification, Report
 from incidents.models.outbox import DELIVERED, QUEUED
 from incidents.times import moment
-from plans.models import Group, Membership
+from plans import selectors as plans
+from plans.models import Group
 
 ALWAYS = ("G-LEAD", "G-SUP")  # looked up in every write: they hear when a named group has nobody
 MUST_BE_HEARD = ("group", "person", "commander")  # if not by them, then by somebody
@@ -77,9 +78,8 @@ def _called(incident: Incident, turn: Turn, groups: Groups) -> Iterable[Group]:
 
 def _read_people(turns: Sequence[tuple[Incident, Turn]], groups: Groups) -> _People:
     people = _People()
-    for member in Membership.objects.filter(group__in=groups.values(), user__is_active=True).select_related("user"):
-        people.members.setdefault(member.group_id, []).append(member.user)
-        people.by_id[member.user_id] = member.user
+    people.members = plans.people_of(groups.values())
+    people.by_id = {user.pk: user for members in people.members.values() for user in members}
     notices = [(incident, noticed.notice) for incident, turn in turns for noticed in turn.notices]
     named = {int(notice.to[1].removeprefix("user:")) for _, notice in notices if notice.to[1].startswith("user:")}
     sites = {incident.site_id for incident, notice in notices if notice.to == ("audience", "agents")}
