@@ -159,12 +159,12 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_TASK_PUBLISH_RETRY = False  # a nudge is only a hint: never wait for a dead broker
 CELERY_BEAT_SCHEDULE = {
     "tidy": {"task": "incidents.tasks.tidy", "schedule": 3600.0},
-    "deliver": {"task": "incidents.tasks.deliver_due", "schedule": 30.0},  # should every nudge have been lost
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+
+NOTIFY_LEASE_S = env.int("NOTIFY_LEASE_S", default=30)  # how long a message is one worker's to send
 
 # E-mail: files in DATA_DIR/mail until EMAIL_URL names a server
 EMAIL_URL = env("EMAIL_URL", default="")

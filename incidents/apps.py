@@ -8,5 +8,6 @@ class IncidentsConfig(AppConfig):
         from contactops.celery import app
         from incidents import checks  # noqa: F401  registers the deploy check
         from incidents.clock import ClockStep
+        from incidents.notify.postman import PostmanStep
 
-        app.steps["worker"].add(ClockStep)
+        app.steps["worker"].update({ClockStep, PostmanStep})

@@ -10,7 +10,6 @@ import socket
 import threading
 import time
 from collections.abc import Collection
-from datetime import timedelta
 from typing import Any
 
 import psycopg2
@@ -20,8 +19,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from contactops.listening import Ear
 from incidents import hints
 from incidents.engine.ledger import PENDING
-from incidents.models import ClockBeat, Notification, Timer
-from incidents.models.outbox import QUEUED
+from incidents.models import ClockBeat, Timer
 from incidents.record import settle
 from incidents.times import db_now, raise_if_lost
 
@@ -30,7 +28,6 @@ log = logging.getLogger(__name__)
 LOOK_AGAIN_S = 0.02  # at least, so that a locked incident is not asked for without pause
 LOOK_EVERY_S = 1.0  # at most so long between two looks, whatever the hints
 BATCH = 300  # incidents fired in one transaction
-OUTBOX_PATIENCE = timedelta(seconds=3)  # a message waiting so long was not nudged: the broker may have been away
 POISON_REST_S = 30.0
 
 
@@ -69,8 +66,6 @@ class Clock(threading.Thread):
         while not self.stopping.is_set() and self._fire_batch():
             self._beat()
         self._beat()
-        if Notification.objects.filter(state=QUEUED, next_try_at__lt=db_now() - OUTBOX_PATIENCE).exists():
-            hints.nudge()
         self._listen()
         return seconds_to_next(set(self.resting))
 

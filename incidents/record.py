@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from contactops.errors import Conflict, NotFound
 from incidents import hints
+from incidents.duty import Groups, OnDuty, group_for
 from incidents.engine import events as engine
 from incidents.engine.decide import Act, clamp
 from incidents.engine.ledger import PENDING, Entry
@@ -25,7 +26,6 @@ from incidents.engine.turn import Turn, take
 from incidents.models import Event, Incident, Note, Timer
 from incidents.models import StepRun as StepRow
 from incidents.notify import outbox
-from incidents.notify.outbox import Groups
 from incidents.rulebook import Pair, Rulebook, in_force
 from incidents.times import MS, db_now, moment, ms, optional
 from plans.models import Group
@@ -91,8 +91,9 @@ def record(changes: Sequence[Change], *, skip_locked: bool = False) -> dict[int,
         # The clock is read after the locks: what waited for one is written at the time it got it.
         pending, now = _pending(incidents), ms(db_now())
         book = Rulebook(_revisions(incidents.values(), changes))
+        on_duty = OnDuty(incidents.values(), book.rules, moment(now))
         done = [
-            _turn(incident, pending.get(incident.pk, {}), _of(changes, incident), book.rules, now)
+            _turn(incident, pending.get(incident.pk, {}), _of(changes, incident), book.rules, on_duty, now)
             for incident in incidents.values()
         ]
         _write([change.note for change in changes if change.note], done, book)
@@ -147,14 +148,20 @@ def _of(changes: Sequence[Change], incident: Incident) -> list[Change]:
 
 
 def _turn(
-    incident: Incident, pending: Mapping[str, Entry], changes: list[Change], rules: RuleSet, now: int
+    incident: Incident,
+    pending: Mapping[str, Entry],
+    changes: list[Change],
+    rules: RuleSet,
+    on_duty: OnDuty,
+    now: int,
 ) -> _Written:
     for change in changes:
         if change.rev is not None and change.rev != incident.rev:
             raise Conflict(_("The incident has moved on meanwhile. Look again."), code="stale")
     before = incident.facts if incident.state else IncidentState()
     titles: dict[str, Mapping[str, str]] = {}
-    turn = take(rules, before, pending, [change.act(now) for change in changes if change.verb], now)
+    acts = [change.act(now) for change in changes if change.verb]
+    turn = take(rules, before, pending, acts, now, on_duty.of(incident))
     if added := [change.title for change in changes if change.title]:
         people = [event for event in turn.events if event.kind == "step_opened" and event.facts["source"] == "person"]
         titles = {event.facts["key"]: title for event, title in zip(people, added, strict=True)}
@@ -264,7 +271,7 @@ def _steps(item: _Written, book: Rulebook, groups: Groups) -> list[StepRow]:
         place = (run.id, run.subject)
         if item.before.steps.get(run.key) != run or (run.is_open and place in written):
             deadline = run.due or (pending if run.is_open else written).get(place)
-            rows.append(_step(item, run, deadline, book, outbox.group_for(groups, run.group, item.incident.site_id)))
+            rows.append(_step(item, run, deadline, book, group_for(groups, run.group, item.incident.site_id)))
     return rows
 
 

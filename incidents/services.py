@@ -459,7 +459,7 @@ def answer_notification(
     with transaction.atomic():
         if incident.is_live:
             write([change(incident, actor, "answer", body, words={"reason": reason}, rev=rev)])
-        letter = notification.letter().filter(acknowledged_at=None, declined_at=None)
+        letter = notification.same_letter().filter(acknowledged_at=None, declined_at=None)
         if not letter.filter(pk=notification.pk).update(read_at=now, state=READ, lease=None):
             raise Conflict(_("You have answered this already."), code="answered")
         letter.filter(state=QUEUED).update(state=SUPPRESSED)

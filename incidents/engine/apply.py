@@ -342,25 +342,45 @@ def _updated(state: IncidentState, event: Event) -> IncidentState:
 
 def _called_out(state: IncidentState, event: Event) -> IncidentState:
     facts = event.facts
-    callout = Callout(facts["contacts"], facts["rung"])
-    state = end(state, f"held:{facts['ladder']}")
-    state = begin(state, f"callout:{facts['ladder']}", _here(event))
-    return replace(state, callouts={**state.callouts, facts["ladder"]: callout})
+    people = tuple(facts.get("people", ()))
+    callout = Callout(facts["contacts"], facts["rung"], people=people, waiting=people if facts.get("each") else ())
+    return _call(state, event, callout)
+
+
+def _call(state: IncidentState, event: Event, callout: Callout) -> IncidentState:
+    ladder = event.facts["ladder"]
+    state = begin(end(state, f"held:{ladder}"), f"callout:{ladder}", _here(event))
+    return replace(state, callouts={**state.callouts, ladder: callout})
 
 
 def _contact_asked(state: IncidentState, event: Event) -> IncidentState:
     ladder = event.facts["ladder"]
-    callout = replace(state.callouts[ladder], rung=event.facts["rung"])
+    callout = replace(state.callouts[ladder], rung=event.facts["rung"], people=tuple(event.facts.get("people", ())))
     return replace(state, callouts={**state.callouts, ladder: callout})
 
 
+def _handed_over(state: IncidentState, event: Event) -> IncidentState:
+    """Somebody else is called in their place, with a window of their own; the next contact after them stays the next.
+    Where everybody has to answer, they answer in that place, within the window of all."""
+    ladder, person = event.facts["ladder"], event.facts["person"]
+    callout = state.callouts[ladder]
+    if event.actor in callout.waiting:
+        waiting = tuple(dict.fromkeys(person if one == event.actor else one for one in callout.waiting))
+        return replace(state, callouts={**state.callouts, ladder: replace(callout, waiting=waiting)})
+    return _call(state, event, replace(callout, holder="", people=(person,), waiting=(), answers=()))
+
+
 def _answered(state: IncidentState, event: Event) -> IncidentState:
-    """An answer to a contact already passed still counts."""
-    ladder = event.facts["ladder"]
+    """An answer to a contact already passed still counts. Where everybody has to answer, the last one ends the call, and
+    so does somebody who was asked in their place."""
+    ladder, person = event.facts["ladder"], event.facts["person"]
     if ladder not in state.callouts:
         raise Refusal(N_("Nobody is being called for this."))
-    callout = replace(state.callouts[ladder], holder=event.facts["person"])
-    state = begin(end(state, f"callout:{ladder}"), f"held:{ladder}", _here(event))
+    before = state.callouts[ladder]
+    waiting = tuple(one for one in before.waiting if one != person)
+    callout = replace(before, holder=person, waiting=waiting, answers=(*before.answers, person))
+    if not waiting or waiting == before.waiting:
+        state = begin(end(state, f"callout:{ladder}"), f"held:{ladder}", _here(event))
     return replace(state, callouts={**state.callouts, ladder: callout})
 
 
@@ -539,6 +559,7 @@ _HANDLERS: dict[str, Handler] = {
     "called_out": _called_out,
     "contact_asked": _contact_asked,
     "answered": _answered,
+    "handed_over": _handed_over,
     "list_added": _list,
     "list_settled": _list,
     "mark": _mark,

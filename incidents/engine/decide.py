@@ -4,10 +4,11 @@ One function per verb, found by name; the same for the live system, the rehearsa
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from incidents.engine.apply import correctable
+from incidents.engine.effects import Duty, calling
 from incidents.engine.events import Event
 from incidents.engine.gates import blockers
 from incidents.engine.lifecycle import MAJOR, N_, VERDICTS, Refusal, move, step_move
@@ -39,6 +40,7 @@ class _Case:
     state: IncidentState
     act: Act
     now: int
+    duty: Duty
 
     @property
     def body(self) -> Mapping[str, Any]:
@@ -55,13 +57,13 @@ class _Case:
         return Event(kind, self.act.at, facts, self.act.actor)
 
 
-def decide(rules: RuleSet, state: IncidentState, act: Act, now: int) -> list[Event]:
+def decide(rules: RuleSet, state: IncidentState, act: Act, now: int, duty: Duty) -> list[Event]:
     """The events of one act, none when it changes nothing. Refusal when it is not legal or not possible now."""
     if act.at > now:
         raise Refusal(N_("That time is in the future."), code="invalid", field="at")
     if act.verb != "steps/verb":
         move(act.verb, state.status)
-    return _VERBS[act.verb](_Case(rules, state, act, now))
+    return _VERBS[act.verb](_Case(rules, state, act, now, duty))
 
 
 def clamp(at: int, now: int) -> int:
@@ -325,6 +327,41 @@ def _stop(case: _Case) -> list[Event]:
     return [case.event("adjusted", base=case.body["base"], n=case.body["n"], change="stop")]
 
 
+def _call_out(case: _Case) -> list[Event]:
+    """Somebody is called by a ladder or a topic card of an active plan (N6)."""
+    slug, _, name = case.body["ladder"].partition(".")
+    found = [a for a in case.state.live_activations if a.plan == slug]
+    compiled = case.rules[found[0].plan, found[0].revision] if found else None
+    if compiled is None or name not in {ladder.id for ladder in compiled.plan.ladders}:
+        raise Refusal(N_("No active plan calls anybody under this name."), code="invalid", field="ladder")
+    if case.state.holds(f"callout:{case.body['ladder']}"):
+        raise Refusal(N_("They are being called already."), code="calling")
+    event = calling(compiled, name, 1, case.act.at, case.duty, case.act.actor)
+    return [replace(event, facts={**event.facts, **({"note": note} if (note := case.body.get("note")) else {})})]
+
+
+def _hand_over(case: _Case) -> list[Event]:
+    """Whoever holds a call-out, or is being called, gives it to somebody else; those who run the response may take it
+    from anybody."""
+    ladder, person = case.body["ladder"], case.body["person"]
+    callout = case.state.callouts.get(ladder)
+    if callout is None or not (case.state.holds(f"callout:{ladder}") or case.state.holds(f"held:{ladder}")):
+        raise Refusal(N_("Nobody is being called for this."))
+    if case.act.actor not in (callout.holder, *callout.people) and not case.body.get("may_any"):
+        raise Refusal(N_("Somebody else has this call-out."), code="not_yours")
+    if person == (callout.holder or case.act.actor):
+        raise Refusal(N_("Choose somebody else."), code="invalid", field="person")
+    return [case.event("handed_over", ladder=ladder, person=person)]
+
+
+def _unreachable(case: _Case) -> list[Event]:
+    """Every channel of whoever was asked has refused: there is no use in waiting for their window to end."""
+    callout = case.state.callouts.get(case.body["ladder"])
+    if not callout or not case.state.holds(f"callout:{case.body['ladder']}") or callout.rung != case.body["rung"]:
+        return []
+    return [case.event("unreachable", ladder=case.body["ladder"], person=case.body["person"])]
+
+
 def _answer(case: _Case) -> list[Event]:
     """An answer counts whoever has been asked meanwhile; a “no” counts only from the contact whose turn it is."""
     body = case.body
@@ -334,7 +371,7 @@ def _answer(case: _Case) -> list[Event]:
         if called and body.get("rung", case.state.callouts[ladder].rung) == case.state.callouts[ladder].rung:
             return [case.event("contact_failed", ladder=ladder)]
         return [case.event("notice_declined", notification=body["notification"])]
-    if called:
+    if called and case.act.actor not in case.state.callouts[ladder].answers:
         return [case.event("answered", ladder=ladder, person=case.act.actor)]
     return [case.event("notice_acknowledged", notification=body["notification"])]
 
@@ -472,6 +509,9 @@ _VERBS: Mapping[str, Callable[[_Case], list[Event]]] = {
     "promises/pause": _pause,
     "promises/resume": _resume,
     "promises/stop": _stop,
+    "call-out": _call_out,
+    "hand-over": _hand_over,
+    "unreachable": _unreachable,
     "answer": _answer,
     "updates": _update,
     "notes": _note,

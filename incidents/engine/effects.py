@@ -4,9 +4,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from incidents.engine.events import Event
+from incidents.engine.events import SYSTEM, Event
 from incidents.engine.lifecycle import CLOSED, MAJOR, legal
-from incidents.engine.plan import FALLBACK, POINTS, Action, Compiled, Plan, Rule, RuleSet, Step, key_of
+from incidents.engine.plan import (
+    EACH,
+    FALLBACK,
+    POINTS,
+    RELAY,
+    RING,
+    Action,
+    Compiled,
+    Ladder,
+    Plan,
+    Rule,
+    RuleSet,
+    Step,
+    key_of,
+)
 from incidents.engine.promises import base_of, promises, rule_of
 from incidents.engine.state import Activation, IncidentState, StepRun
 
@@ -27,18 +41,29 @@ class Effects:
     notices: list[Notice] = field(default_factory=list)
 
 
-def effects(rules: RuleSet, before: IncidentState, event: Event, after: IncidentState) -> Effects:
+class Duty:
+    """Who is on duty in each group (canonical key -> people, first the one who is asked first). Where it is not known, as
+    in a rehearsal, the group itself stands for its people."""
+
+    def __init__(self, people: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        self.people = people
+
+    def __getitem__(self, group: str) -> tuple[str, ...]:
+        return (group,) if self.people is None else self.people.get(group, ())
+
+
+def effects(rules: RuleSet, before: IncidentState, event: Event, after: IncidentState, duty: Duty) -> Effects:
     """The notices and follow-up events of one event. Follow-ups happen at the same instant, by the system."""
     out = Effects()
     if event.kind == "fired":
-        _fired(rules, event, after, out)
+        _fired(rules, event, after, duty, out)
     elif event.kind == "step_opened":
         out.notices.append(Notice(("group", event.facts["group"]), "step", {"step": event.facts["key"]}))
     elif event.kind == "step_reminded":
         run = after.steps[event.facts["key"]]
         out.notices.append(Notice(_owner(run), "step", {"step": run.key}))
     elif event.kind == "step_completed" and event.facts.get("decision"):
-        _chosen(rules, event, after, out)
+        _chosen(rules, event, after, duty, out)
     elif event.kind == "step_assigned":
         out.notices.append(Notice(("person", event.facts["person"]), "assigned", {"step": event.facts["key"]}))
     elif event.kind == "updated":
@@ -53,9 +78,13 @@ def effects(rules: RuleSet, before: IncidentState, event: Event, after: Incident
     elif event.kind == "condition" and event.facts["holds"]:
         _withdraw_stand_down(rules, before, event, after, out)
     elif event.kind in ("called_out", "contact_asked"):
-        called = {name: event.facts[name] for name in ("ladder", "rung")}
-        out.notices.append(Notice(("group", event.facts["group"]), "callout", called))
-    elif event.kind == "contact_failed":
+        _called(event, out)
+    elif event.kind == "handed_over":
+        handed = {"ladder": event.facts["ladder"], "rung": after.callouts[event.facts["ladder"]].rung}
+        out.notices.append(Notice(("person", event.facts["person"]), "callout", handed))
+    elif event.kind == "answered":
+        _pass_on(rules, event, after, duty, out)
+    elif event.kind in ("contact_failed", "contact_absent", "unreachable"):
         _next_contact(rules, event, after, out)
     elif event.kind == "stand_down_withdrawn":
         out.notices.append(Notice(("commander", after.commander), "stand-down-withdrawn"))
@@ -66,14 +95,14 @@ def _owner(run: StepRun) -> tuple[str, str]:
     return ("person", run.assignee) if run.assignee else ("group", run.group)
 
 
-def _fired(rules: RuleSet, event: Event, state: IncidentState, out: Effects) -> None:
+def _fired(rules: RuleSet, event: Event, state: IncidentState, duty: Duty, out: Effects) -> None:
     facts = event.facts
     activation = state.activation(facts["activation"])
     compiled = rules[activation.plan, activation.revision]
     rule = rule_of(compiled, state, facts["rule"])
     for action, due in _due_actions(rule, facts).items():
         if state.satisfies(action.only_if, facts.get("subject", "")):
-            _act(compiled, activation, rule, action, event, state, out, _behind(facts, due))
+            _act(compiled, activation, rule, action, event, state, duty, out, _behind(facts, due))
 
 
 def _due_actions(rule: Rule, facts: Mapping[str, Any]) -> dict[Action, int]:
@@ -96,6 +125,7 @@ def _act(
     action: Action,
     event: Event,
     state: IncidentState,
+    duty: Duty,
     out: Effects,
     behind: int = 0,
 ) -> None:
@@ -112,7 +142,7 @@ def _act(
         out.notices.append(Notice(("group", plan.groups[action.arg]), "rule", about))
     elif action.do == "call":
         if not _is_called(state, key_of(plan.slug, action.arg)):
-            _call_out(compiled, action.arg, 1, event, out)
+            out.events.append(calling(compiled, action.arg, 1, event.at, duty))
     elif action.do == "set_level":
         level = int(action.arg)
         if _may_set(state, level, chosen=event.kind != "fired"):
@@ -128,9 +158,9 @@ def _act(
     elif action.do == "overdue":
         _overdue(plan.slug, action.arg, subject, event, state, out)
     elif action.do == "advance":
-        _next_rung(compiled, action.arg, event, state, out)
+        _next_rung(compiled, action.arg, event, state, duty, out)
     elif action.do == "resume":
-        _resume(compiled, action.arg, event, state, out)
+        _resume(compiled, action.arg, event, state, duty, out)
 
 
 def _is_called(state: IncidentState, ladder: str) -> bool:
@@ -190,55 +220,104 @@ def _measured_from(step: Step, state: IncidentState, at: int) -> int:
     return max(clocks, default=at)
 
 
-def _call_out(compiled: Compiled, name: str, rung: int, event: Event, out: Effects) -> None:
-    plan = compiled.plan
-    ladder = next(ladder for ladder in plan.ladders if ladder.id == name)
-    rung = min(rung, len(ladder.contacts))
-    facts = {
-        "ladder": key_of(plan.slug, name),
-        "group": plan.groups[ladder.contacts[rung - 1]],
-        "contacts": len(ladder.contacts),
-        "rung": rung,
-    }
-    out.events.append(Event("called_out", event.at, facts))
+def calling(compiled: Compiled, name: str, rung: int, at: int, duty: Duty, actor: str = SYSTEM) -> Event:
+    """The event that begins a call-out, from one of its contacts on."""
+    plan, ladder = compiled.plan, compiled.ladder(name)
+    rung = min(rung, len(ladder.contacts) * (ladder.rounds if ladder.mode == RING else 1))
+    group = plan.groups[ladder.contacts[(rung - 1) % len(ladder.contacts)]]
+    facts = {"ladder": key_of(plan.slug, name), "group": group, "contacts": len(ladder.contacts), "rung": rung}
+    if ladder.mode != EACH:
+        return Event("called_out", at, {**facts, "people": list(duty[group][:1])}, actor)
+    everybody = dict.fromkeys(who for contact in ladder.contacts for who in duty[plan.groups[contact]])
+    return Event("called_out", at, {**facts, "rung": 1, "each": True, "people": list(everybody)}, actor)
 
 
-def _next_rung(compiled: Compiled, name: str, event: Event, state: IncidentState, out: Effects) -> None:
+def _called(event: Event, out: Effects) -> None:
+    """Whoever was asked is told. Nobody on duty: the next contact is asked at once. There is none after the fallback,
+    so somebody hears of that in any case."""
+    facts = event.facts
+    if not facts["people"] and not facts.get(FALLBACK):
+        out.events.append(Event("contact_absent", event.at, {"ladder": facts["ladder"], "group": facts["group"]}))
+        return
+    called = {name: facts[name] for name in ("ladder", "rung", "people", "absent") if name in facts}
+    out.notices.append(Notice(("group", facts["group"]), "callout", called))
+
+
+def _next_rung(compiled: Compiled, name: str, event: Event, state: IncidentState, duty: Duty, out: Effects) -> None:
     """The window ran out: the next contact is asked, the one whose turn it is now if several windows ran out; after the
     last one, the fallback group."""
-    plan = compiled.plan
-    ladder = next(ladder for ladder in plan.ladders if ladder.id == name)
+    plan, ladder = compiled.plan, compiled.ladder(name)
     full = key_of(plan.slug, name)
-    if state.callouts[full].rung > len(ladder.contacts):
+    callout = state.callouts[full]
+    last = _rungs(ladder)
+    if callout.rung > last:
         return  # the fallback group has been asked: there is nobody after it
-    rung = state.callouts[full].rung + 1 + event.facts["to"] - event.facts["n"]
-    last = rung > len(ladder.contacts)
-    group = plan.groups[ladder.fallback if last else ladder.contacts[rung - 1]]
-    facts = {"ladder": full, "group": group, "rung": rung, **({FALLBACK: True} if last else {})}
+    rung = callout.rung + 1 + event.facts["to"] - event.facts["n"]
+    facts: dict[str, Any] = {"ladder": full, "rung": min(rung, last + 1)}
+    if "absent" in event.facts:
+        facts["absent"] = event.facts["absent"]
+    if rung > last or ladder.mode == RELAY:
+        group = plan.groups[ladder.fallback]
+        facts |= {"rung": last + 1, "group": group, "people": list(duty[group]), FALLBACK: True}
+    elif ladder.mode == EACH:
+        facts |= {"group": plan.groups[ladder.contacts[0]], "people": list(callout.waiting)}
+    else:
+        group = plan.groups[ladder.contacts[(rung - 1) % len(ladder.contacts)]]
+        facts |= {"group": group, "people": list(duty[group][:1])}
     out.events.append(Event("contact_asked", event.at, facts))
 
 
-def _resume(compiled: Compiled, name: str, event: Event, state: IncidentState, out: Effects) -> None:
+def _rungs(ladder: Ladder) -> int:
+    """The number of the last contact before the fallback."""
+    return len(ladder.contacts) if ladder.mode == RELAY else ladder.windows
+
+
+def _resume(compiled: Compiled, name: str, event: Event, state: IncidentState, duty: Duty, out: Effects) -> None:
     """The lease ran out: a new episode from the contact after the one last asked."""
-    full = key_of(compiled.plan.slug, name)
-    _call_out(compiled, name, state.callouts[full].rung + 1, event, out)
+    rung = state.callouts[key_of(compiled.plan.slug, name)].rung
+    after = rung if compiled.ladder(name).mode == RELAY else rung + 1  # a hop is not passed over
+    out.events.append(calling(compiled, name, after, event.at, duty))
+
+
+def _pass_on(rules: RuleSet, event: Event, state: IncidentState, duty: Duty, out: Effects) -> None:
+    """Where one contact passes it on to the next, the next is called when the one before has answered."""
+    found = _ladder_of(rules, event.facts["ladder"], state)
+    if found is None:
+        return
+    compiled, _activation, ladder = found
+    rung = state.callouts[event.facts["ladder"]].rung
+    if ladder.mode == RELAY and rung < len(ladder.contacts):
+        out.events.append(calling(compiled, ladder.id, rung + 1, event.at, duty))
+
+
+def _ladder_of(rules: RuleSet, full: str, state: IncidentState) -> tuple[Compiled, Activation, Ladder] | None:
+    """A ladder by its full name, with the live activation whose plan has it."""
+    slug, _, name = full.partition(".")
+    activation = next((one for one in state.live_activations if one.plan == slug), None)
+    if activation is None:
+        return None
+    compiled = rules[activation.plan, activation.revision]
+    return compiled, activation, compiled.ladder(name)
 
 
 def _next_contact(rules: RuleSet, event: Event, state: IncidentState, out: Effects) -> None:
-    """A recorded “no answer” is an early firing of the ladder's own rule: next contact now, next window from now."""
-    slug, _, name = event.facts["ladder"].partition(".")
-    clock = state.fact(f"callout:{event.facts['ladder']}")
-    activation = next((a for a in state.live_activations if a.plan == slug), None)
-    if not clock or not activation:
+    """A recorded “no answer”, nobody on duty, nobody to be reached: an early firing of the ladder's own rule. The next
+    contact is asked now, with a window from now. Where everybody has to answer, the others keep their window."""
+    full = event.facts["ladder"]
+    clock, found = state.fact(f"callout:{full}"), _ladder_of(rules, full, state)
+    if not clock or not found:
         return
-    base = base_of(activation, f"ladder-{name}", "", clock)
+    _compiled, activation, ladder = found
+    if ladder.mode == EACH and event.kind != "contact_absent":
+        return
+    base = base_of(activation, f"ladder-{ladder.id}", "", clock)
     n = state.fired[base].n + 1 if base in state.fired else 1
     if f"{base}#{n}" not in promises(rules, state):
         return  # somebody stopped or paused it, or all have been asked
     facts = {
         "key": f"{base}#{n}",
         "base": base,
-        "rule": f"ladder-{name}",
+        "rule": f"ladder-{ladder.id}",
         "activation": activation.n,
         "subject": "",
         "n": n,
@@ -248,11 +327,12 @@ def _next_contact(rules: RuleSet, event: Event, state: IncidentState, out: Effec
         "armed": event.at,
         "late_ms": 0,
         "system_late_ms": 0,
+        **({"absent": event.facts["group"]} if event.kind == "contact_absent" else {}),
     }
     out.events.append(Event("fired", event.at, facts))
 
 
-def _chosen(rules: RuleSet, event: Event, state: IncidentState, out: Effects) -> None:
+def _chosen(rules: RuleSet, event: Event, state: IncidentState, duty: Duty, out: Effects) -> None:
     """A choice can do things itself: the plan says so beside the option. Whoever chose has done them."""
     run = state.steps[event.facts["key"]]
     activation = state.activation(run.activation)
@@ -263,7 +343,7 @@ def _chosen(rules: RuleSet, event: Event, state: IncidentState, out: Effects) ->
     done = Effects(notices=out.notices)
     for action in next(option.do for option in step.options if option.key == run.decision):
         if state.satisfies(action.only_if, run.subject):
-            _act(compiled, activation, Rule(step.id, (), ()), action, event, state, done)
+            _act(compiled, activation, Rule(step.id, (), ()), action, event, state, duty, done)
     out.events.extend(replace(follow, actor=event.actor) for follow in done.events)
 
 

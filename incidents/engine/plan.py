@@ -19,6 +19,7 @@ CONDITIONS = ("power-off", "system-down", "network-down", "cooling-down", "alarm
 LISTS = ("sheets", "callbacks", "posts", "supplies")  # of which items may be open
 ACTIONS = ("notify", "open", "call", "mark", "suggest", "set_level", "ask_update", "confirm_level")
 FALLBACK = "fallback"
+RING, RELAY, EACH = CALL_MODES = ("ring", "relay", "each")
 AD_HOC = "adhoc-"  # steps that people add are adhoc-1, adhoc-2, …
 
 
@@ -122,13 +123,25 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """Contacts (group keys) asked in order, each with a window to answer; an answer is a lease that can run out."""
+    """Contacts (group keys) that are called, with a window to answer; an answer is a lease that can run out.
+
+    `ring`: one after the other, `rounds` times, until one answers for all. `relay`: whoever answers passes it on, the next
+    contact is called; a hop that does not answer leads to the fallback. `each`: all at once, and everybody has to answer;
+    who has not is asked again, `rounds` times in all."""
 
     id: str
     contacts: tuple[str, ...]
     answer: int
     fallback: str
     lease: int | None = None
+    mode: str = RING
+    rounds: int = 1
+    title: Text = field(default_factory=dict)
+
+    @property
+    def windows(self) -> int:
+        """How many windows can pass before the fallback is asked."""
+        return {RING: len(self.contacts) * self.rounds, RELAY: 1, EACH: self.rounds}[self.mode]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +193,9 @@ class Compiled:
 
     def rule(self, rule_id: str) -> Rule:
         return next(rule for rule in self.rules if rule.id == rule_id)
+
+    def ladder(self, ladder_id: str) -> Ladder:
+        return next(ladder for ladder in self.plan.ladders if ladder.id == ladder_id)
 
 
 RuleSet = Mapping[tuple[str, int], Compiled]
@@ -428,6 +444,8 @@ class _Names:
         """One repeated rule asks the next contact after each unanswered window; another watches the lease (N6)."""
         if not ladder.contacts:
             raise PlanError("a ladder needs at least one contact", (*path, "contacts"))
+        if ladder.rounds > 1 and ladder.mode == RELAY:
+            raise PlanError("what is passed on goes round once", (*path, "rounds"))
         for contact in (*ladder.contacts, ladder.fallback):
             self.group(contact, path)
         name = key_of(self.plan.slug, ladder.id)
@@ -435,7 +453,7 @@ class _Names:
             id=f"ladder-{ladder.id}",
             clock=(f"callout:{name}",),
             stages=(Stage(ladder.answer, (Action("advance", ladder.id),)),),
-            repeat=Repeat(ladder.answer, len(ladder.contacts) - 1),
+            repeat=Repeat(ladder.answer, ladder.windows - 1),
         )
         if ladder.lease:
             yield Rule(

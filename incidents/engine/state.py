@@ -57,11 +57,15 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True)
 class Callout:
-    """A ladder in use: how many contacts it has, which of them was asked last, who answered."""
+    """A ladder in use: how many contacts it has, which of them was asked last and who that was, who answered. `waiting`:
+    whose answer is still wanted where everybody has to answer, `answers`: who gave it."""
 
     contacts: int
     rung: int
     holder: str = ""
+    people: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

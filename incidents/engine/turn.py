@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from incidents.engine.apply import apply
 from incidents.engine.decide import Act, decide
-from incidents.engine.effects import Notice, derived, effects
+from incidents.engine.effects import Duty, Notice, derived, effects
 from incidents.engine.events import Event, stamp
 from incidents.engine.ledger import COLLAPSED, FIRED, PENDING, Entry, diff, entry
 from incidents.engine.plan import RuleSet
@@ -39,17 +39,25 @@ class Turn:
     pending: Mapping[str, Entry]
 
 
-def take(rules: RuleSet, state: IncidentState, pending: Mapping[str, Entry], acts: Iterable[Act], now: int) -> Turn:
-    """Settle what was due before each act, apply the act, and at the end settle what is due by now.
+def take(
+    rules: RuleSet,
+    state: IncidentState,
+    pending: Mapping[str, Entry],
+    acts: Iterable[Act],
+    now: int,
+    duty: Duty | None = None,
+) -> Turn:
+    """Settle what was due before each act, apply the act, and at the end settle what is due by now. `duty`: who is on
+    duty now.
 
     So an “all clear” typed late cannot erase a promise that was broken, nor can the next act of the same batch.
     """
-    work = _Work(rules, state, dict(pending), now)
+    work = _Work(rules, state, dict(pending), now, duty or Duty())
     work.reconcile()  # a ledger that somebody changed behind our back is put right by the next turn
     for act in acts:
         work.settle(min(act.at, now))
         work.now_for(act)
-        for event in decide(rules, work.state, act, work.now):
+        for event in decide(rules, work.state, act, work.now, work.duty):
             work.append(event)
         work.derive(work.armed_at)
         if work.state.kind != "backfilled":
@@ -61,8 +69,8 @@ def take(rules: RuleSet, state: IncidentState, pending: Mapping[str, Entry], act
 class _Work:
     """The moving parts of one turn."""
 
-    def __init__(self, rules: RuleSet, state: IncidentState, pending: dict[str, Entry], now: int) -> None:
-        self.rules, self.state, self.pending, self.clock = rules, state, pending, now
+    def __init__(self, rules: RuleSet, state: IncidentState, pending: dict[str, Entry], now: int, duty: Duty) -> None:
+        self.rules, self.state, self.pending, self.clock, self.duty = rules, state, pending, now, duty
         self.now = max(now, state.as_of)  # what is written never goes back, even if the clock does
         self.armed_at = now
         self.events: list[Event] = []
@@ -86,7 +94,7 @@ class _Work:
             self.state = apply(before, stamped)
             self.events.append(stamped)
             self.keep_early(stamped)
-            follow = effects(self.rules, before, stamped, self.state)
+            follow = effects(self.rules, before, stamped, self.state, self.duty)
             self.notices += [Noticed(notice, stamped) for notice in follow.notices]
             queue += follow.events
 

@@ -23,9 +23,11 @@ class Notification(models.Model):
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="notifications")
     channel = models.CharField(max_length=16, choices=Channel.choices)
     address = models.CharField(max_length=200, blank=True)
-    dedup_key = models.CharField(max_length=120, unique=True)
+    letter = models.CharField(max_length=220, help_text="what one write told one person, over every channel")
+    dedup_key = models.CharField(max_length=260, unique=True)
     items = models.JSONField()
     ladder = models.CharField(max_length=130, blank=True)
+    in_digest = models.BooleanField(default=False, help_text="sent together with what else the person is told")
     first = models.BooleanField(default=False, help_text="the first notice of an incident goes ahead of reminders")
     state = models.CharField(max_length=12, choices=choices(STATES), default=QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -43,9 +45,17 @@ class Notification(models.Model):
         ordering = ["-created_at", "-pk"]
         indexes = [
             models.Index(
-                fields=["-first", "next_try_at"], condition=Q(state__in=[QUEUED, LEASED]), name="outbox_waiting"
+                fields=["channel", "-first", "next_try_at"],
+                condition=Q(state__in=[QUEUED, LEASED]),
+                name="outbox_waiting_by_channel",
+            ),
+            models.Index(
+                fields=["recipient", "channel", "handed_at"],
+                condition=Q(handed_at__isnull=False),
+                name="outbox_by_handing",
             ),
             models.Index(fields=["recipient", "-created_at"], name="outbox_by_recipient"),
+            models.Index(fields=["letter"], name="outbox_by_letter"),
         ]
         constraints = [
             known("state", STATES, "notification_state_is_known"),
@@ -58,9 +68,9 @@ class Notification(models.Model):
     def __str__(self) -> str:
         return f"{self.incident_id} → {self.recipient_id} ({self.channel}, {self.state})"
 
-    def letter(self) -> "models.QuerySet[Notification]":
+    def same_letter(self) -> "models.QuerySet[Notification]":
         """What the same write told the same person, over every channel."""
-        return Notification.objects.filter(dedup_key__startswith=self.dedup_key.rpartition(":")[0] + ":")
+        return Notification.objects.filter(letter=self.letter)
 
     @property
     def rung(self) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """A notification in words, in the recipient's language: made when it is sent or shown, never stored."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ from django.conf import settings
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
+from contactops.accounts.models import User
 from incidents.models import Note, Notification, StepRun
 from incidents.models.outbox import HANDED
 from incidents.notify import mailbox
@@ -112,16 +114,42 @@ def _late(item: dict[str, Any]) -> str:
     return _(" (sent %(minutes)s min late: the console was down)") % {"minutes": behind // LATE_MS}
 
 
-def mail(notification: Notification) -> tuple[str, str]:
-    """Subject and body of the e-mail, in the recipient's language and time zone."""
-    person = notification.recipient
+@contextmanager
+def _as_read_by(person: User) -> Iterator[None]:
+    """In their language and time zone."""
     zone = person.time_zone or (person.site.time_zone if person.site else "UTC")
     with translation.override(person.language), timezone.override(ZoneInfo(zone)):
+        yield
+
+
+def mail(notification: Notification, words: Words | None = None) -> tuple[str, str]:
+    """Subject and body of the e-mail, in the recipient's language and time zone. `words`: those of this message and
+    others, where they were read together."""
+    with _as_read_by(notification.recipient):
         incident = notification.incident
         reported = _("Reported %(time)s") % {"time": clock_time(moment(incident.facts.points["reported"]))}
         address = f"{settings.PUBLIC_URL}/incidents/{incident.ref}/"
         drill = [DRILL] if incident.kind == "drill" else []  # before anything else
         title = [] if incident.restricted else [incident.title]  # what leaves the console cannot be taken back
-        said = Words([notification]).lines(notification)
+        said = (words or Words([notification])).lines(notification)
         body = "\n".join([*drill, *title, "", *said, "", reported, address])
         return subject(notification), body
+
+
+def digest(notifications: Sequence[Notification], words: Words) -> tuple[str, str]:
+    """Subject and body of one letter that stands for many, the oldest first, incident by incident."""
+    with _as_read_by(notifications[0].recipient):
+        by_incident: dict[int, list[Notification]] = {}
+        for one in notifications:
+            by_incident.setdefault(one.incident_id, []).append(one)
+        all_drills = all(one.incident.kind == "drill" for one in notifications)
+        title = _("%(count)s messages about %(incidents)s incidents") % {
+            "count": len(notifications),
+            "incidents": len(by_incident),
+        }
+        parts = [_("So much came within a minute that it is put together here; nothing is left out."), ""]
+        for those in by_incident.values():
+            incident = those[0].incident
+            said = [f"- {line}" for one in those for line in words.lines(one)]
+            parts += [subject(those[0]), *dict.fromkeys(said), f"{settings.PUBLIC_URL}/incidents/{incident.ref}/", ""]
+        return (f"{DRILL}: {title}" if all_drills else title), "\n".join(([DRILL] if all_drills else []) + parts)

@@ -105,7 +105,7 @@ def test_there_are_two_answers_only(reported: Case, letter: Notification) -> Non
 def test_an_answer_is_the_answer_on_every_channel(reported: Case) -> None:
     """Declined on screen, the same message cannot be declined once more by its mail: the next but one would be called."""
     letter = reported.letter_to("leader")
-    mail = letter.letter().get(channel="email")
+    mail = letter.same_letter().get(channel="email")
     reported.api("leader").post(f"notifications/{letter.pk}/decline/", {"reason": "Away"})
     assert (
         reported.api("leader").post(f"notifications/{mail.pk}/decline/", {"reason": "Away"}, 409)["code"] == "answered"

@@ -133,7 +133,7 @@ def test_what_nobody_needs_any_more_expires(reported: Incident, server: MailServ
 
 
 def test_expired_messages_do_not_hold_up_the_others(clock: Clock, agent: User, server: MailServer) -> None:
-    old = incidents(delivery.BATCH, agent)
+    old = incidents(delivery.SIZE, agent)
     clock.forward(5 * 60 * MINUTE, fire=False)
     [new] = incidents(1, agent)
     Notification.objects.filter(incident=new).update(first=False)
