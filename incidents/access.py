@@ -42,6 +42,7 @@ NEEDS: Mapping[str, Right] = {
     "conditions": Right.RUN,
     "steps": Right.RUN,
     "support": Right.RUN,
+    "call-out": Right.RUN,
     "promises/extend": Right.RUN,
     "promises/pause": Right.LEAD,
     "promises/resume": Right.LEAD,
@@ -89,7 +90,7 @@ def permitted(user: User, incident: Incident, verb: str, body: Mapping[str, Any]
         return False
     if verb in NEEDS:
         return NEEDS[verb] in has
-    if verb == "notes":
+    if verb in ("notes", "hand-over"):
         return Right.HANDLE in has or _is_called(user, incident)
     if verb == "activate":
         return _activation_permitted(has, incident, body)
@@ -97,7 +98,7 @@ def permitted(user: User, incident: Incident, verb: str, body: Mapping[str, Any]
         return _level_permitted(has, incident, body.get("level"))
     if verb == "stand-down":
         return (Right.LEAD if incident.level in MAJOR else Right.RUN) in has
-    if verb == "updates":
+    if verb in ("updates", "cadence"):
         return bool(has & _SPEAKS.get(body.get("audience", ""), _ANY_WORD))
     raise KeyError(verb)
 
@@ -178,7 +179,7 @@ def allowed(user: User, incident: Incident) -> list[str]:
 
 OFFERED = (
     *("acknowledge", "assess", "activate", "level", "level/confirm", "conditions", "steps", "support", "updates"),
-    *("notes", "command", "stand-down", "close", "reopen", "cancel", "merge"),
+    *("cadence", "notes", "command", "call-out", "hand-over", "stand-down", "close", "reopen", "cancel", "merge"),
 )
 
 
@@ -188,6 +189,10 @@ def _makes_sense(incident: Incident, verb: str) -> bool:
         return incident.level in MAJOR and not incident.level_is_confirmed
     if verb == "stand-down":
         return not state.holds("stood_down")
+    if verb == "cadence":
+        return state.holds("activated") and not state.holds("stood_down")
+    if verb == "hand-over":
+        return any(state.holds(f"{fact}:{ladder}") for ladder in state.callouts for fact in ("callout", "held"))
     if verb == "reopen":
         return incident.outcome != "duplicate"
     if verb == "level":

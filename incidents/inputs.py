@@ -215,9 +215,25 @@ class Reason(Input):
 
 
 class Update(Input):
+    """`nothing_new`: that nothing has changed is news too, and needs no words."""
+
     audience = choice((*AUDIENCES, "all"))
-    text = text()
+    text = words()
+    nothing_new = serializers.BooleanField(required=False)
     next_update_at = Moment(required=False, allow_null=True)
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        if not data.get("text") and not data.get("nothing_new"):
+            raise serializers.ValidationError({"text": _("This field is required.")})
+        return data
+
+
+class Cadence(Input):
+    """How often an audience hears from now on, in this incident."""
+
+    audience = choice(AUDIENCES)
+    every = Duration()
+    reason = text()
 
 
 class AddNote(Input):
@@ -229,6 +245,19 @@ class AddNote(Input):
 class Command(Input):
     commander = serializers.CharField(max_length=150)
     deputy = serializers.CharField(max_length=150, required=False, allow_blank=True)
+
+
+class CallOut(Input):
+    """`ladder`: the plan's slug and the name of a ladder in it, or topic- and the id of a contact card."""
+
+    ladder = serializers.CharField(max_length=130)
+    note = words()
+
+
+class HandOver(Input):
+    ladder = serializers.CharField(max_length=130)
+    person = serializers.CharField(max_length=150)
+    note = words()
 
 
 class Close(Input):

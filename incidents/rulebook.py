@@ -32,6 +32,10 @@ class Rulebook:
         options = [{"key": option["key"], "label": option["label"]} for option in step.get("options", ())]
         return {"title": step["title"], "detail": step.get("detail", {}), "options": options}
 
+    def ladder_title(self, pair: Pair, ladder_id: str) -> str:
+        """What a ladder calls about, in the reader's language."""
+        return self.snapshots[pair].ladder_title(ladder_id) if pair in self.snapshots else ladder_id
+
     def rule_title(self, pair: Pair, rule_id: str) -> str:
         """A rule's sentence in the reader's language."""
         return self.snapshots[pair].rule_title(rule_id) if pair in self.snapshots else rule_id

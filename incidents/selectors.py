@@ -336,17 +336,20 @@ def notices_for_site(user: User) -> list[dict[str, Any]]:
     rows = rows.filter(Q(kind="real") | Q(pk__in=user.drills.values("pk")))
     incidents = {row.pk: row for row in rows.select_related("type")}
     events = Event.objects.filter(incident__in=incidents, kind="updated", facts__audiences__contains=["agents"])
-    latest = {event.incident_id: event for event in events.select_related("note").order_by("recorded_at")}
+    told = list(events.select_related("note").order_by("recorded_at"))
+    latest = {event.incident_id: event for event in told}
+    texts = {event.incident_id: event.note.text for event in told if event.note}  # “nothing new” leaves what was said
     book = Rulebook({pair for incident in incidents.values() for pair in in_force(incident.facts)})
     notices = []
     for pk, incident in incidents.items():
         event = latest.get(pk)
-        expected = incident.facts.next_updates.get("agents")
+        promised = event.facts.get("next_update_at") or event.facts.get("next_by") if event else None
+        expected = incident.facts.next_updates.get("agents") or promised
         notices.append(
             {
                 "incident": incident,
                 "plan": _running(incident, book),
-                "text": event.note.text if event and event.note else "",
+                "text": texts.get(pk, ""),
                 "at": event.occurred_at if event else None,
                 "next": moment(expected) if expected else None,
                 "scripts": _scripts(incident, book),

@@ -24,6 +24,7 @@ from incidents.wording import name
 from plans import selectors as plans
 from plans.models import Group, IncidentType, PlanRevision
 
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 AHEAD = timedelta(days=366)  # nothing is promised or put off further than this
 
 
@@ -337,19 +338,31 @@ def post_update(
     incident: Incident,
     actor: User,
     audience: str,
-    text: str,
+    text: str = "",
+    nothing_new: bool = False,
     next_update_at: datetime | None = None,
     rev: int | None = None,
 ) -> Incident:
-    """Tell agents, customers, leaders or all how things stand, and when they will hear again."""
+    """Tell agents, customers, leaders or all how things stand, or that nothing is new, and when they will hear again."""
     access.require(actor, incident, "updates", {"audience": audience})
-    body: dict[str, Any] = {"audience": audience}
+    body: dict[str, Any] = {"audience": audience, "nothing_new": nothing_new and not text}
     if next_update_at:
         now = db_now()
         if not now < next_update_at <= now + AHEAD:
             raise Invalid(_("The next update must lie ahead, within a year."), field="next_update_at")
         body["next_update_at"] = ms(next_update_at)
     return write([change(incident, actor, "updates", body, words={"text": text}, rev=rev)])
+
+
+def set_cadence(
+    *, incident: Incident, actor: User, audience: str, every: timedelta, reason: str, rev: int | None = None
+) -> Incident:
+    """How often an audience hears from now on in this incident, whatever its plans say."""
+    access.require(actor, incident, "cadence", {"audience": audience})
+    if not MINUTE <= every <= DAY:
+        raise Invalid(_("Between a minute and a day."), field="every")
+    body = {"audience": audience, "every": every // MS}
+    return write([change(incident, actor, "cadence", body, words={"reason": reason}, rev=rev)])
 
 
 def add_note(
@@ -444,6 +457,24 @@ def merge(*, incident: Incident, actor: User, into: str, rev: int | None = None)
         )
         incident.reports.update(incident=done, joined=True)
     return done
+
+
+def call_out(*, incident: Incident, actor: User, ladder: str, note: str = "", rev: int | None = None) -> Incident:
+    """Call the contacts of a ladder or of a topic card of an active plan, the first one now (N6)."""
+    access.require(actor, incident, "call-out")
+    return write([change(incident, actor, "call-out", {"ladder": ladder}, words={"text": note}, rev=rev)])
+
+
+def hand_over(
+    *, incident: Incident, actor: User, ladder: str, person: str, note: str = "", rev: int | None = None
+) -> Incident:
+    """Give a call-out that one holds, or by which one is called, to somebody else: they are called now."""
+    access.require(actor, incident, "hand-over")
+    to = _colleague(incident, person, "person")
+    if incident.kind == "drill" and not incident.participants.filter(pk=to.pk).exists():
+        raise Invalid(_("“%(name)s” does not take part in this drill.") % {"name": person}, field="person")
+    body = {"ladder": ladder, "person": who(to), "may_any": access.permitted(actor, incident, "call-out")}
+    return write([change(incident, actor, "hand-over", body, words={"text": note}, rev=rev)])
 
 
 def answer_notification(

@@ -4,7 +4,7 @@ from django.urls import path, register_converter
 
 from incidents.api.urls import BigInt
 from incidents.verbs import VERBS
-from incidents.views import actions, agent, manager, person, room, sites, styleguide, supervisor, system
+from incidents.views import actions, agent, links, manager, person, room, sites, styleguide, supervisor, system
 
 register_converter(BigInt, "number")
 
@@ -18,6 +18,7 @@ urlpatterns = [
     path("site/", sites.choose_site, name="choose-site"),
     path("inbox/", person.inbox, name="inbox"),
     path("inbox/<number:pk>/<slug:verb>/", person.answer, name="answer"),
+    path("a/<str:token>/", links.link, name="link"),
     path("system/", system.system, name="system"),
     path("system/outbox/", system.outbox, name="outbox"),
     path("system/mail/", system.mail, name="mail"),

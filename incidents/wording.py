@@ -93,6 +93,16 @@ def level_name(level: int) -> str:
     return _(LEVEL_NAMES[level])
 
 
+def duration_words(span: int) -> str:
+    """A cadence in ms, as people choose it: in whole minutes."""
+    hours, minutes = divmod(span // 60_000, 60)
+    parts = [
+        _("%(n)s h") % {"n": hours} if hours else "",
+        _("%(n)s min") % {"n": minutes} if minutes or not hours else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
 class Teller:
     """Tells the history of one incident. Made with everything it needs, so that telling makes no query."""
 
@@ -106,7 +116,8 @@ class Teller:
 
     def sentence(self, event: Event) -> str:
         """What happened, without the words people wrote."""
-        return _(KINDS[event.kind].wording) % self._names(event.kind, event.facts)
+        said = _(KINDS[event.kind].wording) % self._names(event.kind, event.facts)
+        return _("%(sentence)s: nothing new") % {"sentence": said} if event.facts.get("nothing_new") else said
 
     def person(self, who: str) -> str:
         number = who.removeprefix("user:")
@@ -117,6 +128,9 @@ class Teller:
         names: dict[str, Any] = {key: value for key, value in facts.items() if not isinstance(value, dict | list)}
         if kind == "reported":
             names["type_name"] = say(self.incident.type.name)
+        if kind == "cadence_set":
+            names["audience_name"] = name(facts["audience"])
+            names["every_name"] = duration_words(facts["every"])
         if "verdict" in facts:
             names["verdict_name"] = name(facts["verdict"])
         if "outcome" in facts:

@@ -1,14 +1,15 @@
 """What the plan pages show: a document arranged for reading. No queries."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as N_
 
+from incidents.engine.plan import EACH, RELAY, RING
 from plans.models import PlanRevision
-from plans.snapshots import audience_name
+from plans.snapshots import CONTACTS, audience_name
 from plans.texts import say
 from plans.wording import Wording
 
@@ -73,7 +74,7 @@ class PlanPage:
     phases: list[Phase]
     clocks: list[ClockLine]
     scripts: list[tuple[str, Json]]
-    contacts: list[dict[str, Words]]
+    contacts: list[dict[str, Any]]
 
 
 def plan_page(revision: PlanRevision, level: int | None = None) -> PlanPage:
@@ -90,7 +91,7 @@ def plan_page(revision: PlanRevision, level: int | None = None) -> PlanPage:
         levels=sorted(document.get("levels", []), key=lambda level: int(level["level"])),
         groups=[_group(group, steps, words) for group in document["groups"]],
         phases=_phases(steps, checks, words),
-        clocks=[*_rules(document, words), *_cadences(document, words)],
+        clocks=[*_rules(document, words), *_ladders(document, words), *_cadences(document, words)],
         scripts=[(audience_name(script["audience"]), script) for script in document.get("scripts", [])],
         contacts=[_contact(contact, words) for contact in document.get("contacts", [])],
     )
@@ -177,7 +178,35 @@ def _cadences(document: Json, words: Wording) -> list[ClockLine]:
     return lines
 
 
-def _contact(contact: Json, words: Wording) -> dict[str, Words]:
-    second = words.groups[contact["second"]] if "second" in contact else ""
+def _ladders(document: Json, words: Wording) -> list[ClockLine]:
+    """Who is called one after the other, and what happens when nobody answers."""
+    lines = []
+    for name, one in sorted(document.get("ladders", {}).items()):
+        facts = {
+            "groups": _(" → ").join(str(words.groups[contact]) for contact in one["contacts"]),
+            "time": words.span(one["answer"]),
+            "fallback": words.groups[one["fallback"]],
+        }
+        sentences = [_MODES[one.get("mode", RING)]() % facts]
+        if one.get("rounds", 1) > 1:
+            sentences.append(_("Asked %(times)s times before that") % {"times": one["rounds"]})
+        if "lease" in one:
+            sentences.append(
+                _("An answer holds for %(time)s without a sign of life") % {"time": words.span(one["lease"])}
+            )
+        title = _("Call-out: %(ladder)s") % {"ladder": say(one["title"]) if "title" in one else name}
+        lines.append(ClockLine(title, sentences, False, []))
+    return lines
+
+
+_MODES: Mapping[str, Callable[[], str]] = {
+    RING: lambda: _("%(groups)s; each has %(time)s to answer; then %(fallback)s"),
+    RELAY: lambda: _("%(groups)s, each passing it on within %(time)s; else %(fallback)s"),
+    EACH: lambda: _("%(groups)s: everybody answers within %(time)s; else %(fallback)s hears who did not"),
+}
+
+
+def _contact(contact: Json, words: Wording) -> dict[str, Any]:
+    called = [words.groups[contact[name]] for name in CONTACTS if name in contact]
     note = say(contact["note"]) if "note" in contact else ""
-    return {"topic": contact["topic"], "first": words.groups[contact["first"]], "second": second, "note": note}
+    return {"topic": contact["topic"], "called": called, "passes_on": contact.get("passes_on", False), "note": note}

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from incidents.engine.lifecycle import OUTCOMES
-from incidents.engine.plan import AUDIENCES, LEVELS, STEP_KINDS
+from incidents.engine.plan import AUDIENCES, CALL_MODES, LEVELS, STEP_KINDS
 from plans import durations
 from plans.models import Family, PlanKind
 from plans.texts import FALLBACK
@@ -170,12 +170,29 @@ def _group() -> Schema:
 
 def _ladder() -> Schema:
     properties = {
+        "title": _ref("text"),
         "contacts": _list(_ref("word"), least=1),
+        "mode": _choice(CALL_MODES),
         "answer": _ref("duration"),
+        "rounds": {"type": "integer", "minimum": 1, "maximum": 5, "title": "a number from 1 to 5"},
         "lease": _ref("duration"),
         "fallback": _ref("word"),
     }
     return _object(properties, "contacts answer fallback")
+
+
+def _contact() -> Schema:
+    properties = {
+        "id": _ref("word"),
+        "topic": _ref("text"),
+        "first": _ref("word"),
+        "second": _ref("word"),
+        "third": _ref("word"),
+        "passes_on": _flag(),
+        "answer": _ref("duration"),
+        "note": _ref("text"),
+    }
+    return _object(properties, "topic first")
 
 
 def _level() -> Schema:
@@ -232,9 +249,6 @@ def _gate() -> Schema:
 def plan_schema() -> Schema:
     """The whole schema, as JSON Schema 2020-12."""
     condition = _object({"title": _ref("text"), "grace": _ref("duration")}, "title grace")
-    contact = _object(
-        {"topic": _ref("text"), "first": _ref("word"), "second": _ref("word"), "note": _ref("text")}, "topic first"
-    )
     properties = {
         "slug": _ref("word"),
         "title": _ref("text"),
@@ -257,7 +271,7 @@ def plan_schema() -> Schema:
         "communications": _list(_cadence()),
         "stand_down": _list(_check()),
         "close": _list(_gate()),
-        "contacts": _list(contact),
+        "contacts": _list(_contact()),
         "sources": _list(_object({"id": _ref("source"), "says": _ref("text")}, "id says")),
     }
     return {

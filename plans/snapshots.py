@@ -19,6 +19,9 @@ from plans.texts import say
 Json = Mapping[str, Any]
 
 KEPT = 500  # compiled revisions; a library is some hundred plans
+CONTACTS = ("first", "second", "third")  # of a contact card, in the order in which they are called
+CARD = "topic-"  # begins the name of the ladder of a contact card
+CARD_ANSWER, CARD_LEASE = "PT2M", "PT30M"  # our defaults: how long each has to answer, how long an answer holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,11 @@ class Snapshot:
         step = self.compiled.steps.get(step_id.removeprefix(f"{self.slug}."))
         return say(step.title) if step else step_id
 
+    def ladder_title(self, ladder_id: str) -> str:
+        """What a ladder or a contact card calls about."""
+        title = next((one.title for one in self.compiled.plan.ladders if one.id == ladder_id), {})
+        return say(title) if title else ladder_id.replace("-", " ")
+
     def rule_title(self, rule_id: str) -> str:
         """The rule's words for the reader, also for the rules that compiling made."""
         kind, _dash, name = rule_id.partition("-")
@@ -44,9 +52,9 @@ class Snapshot:
         if kind == "update":
             return _("Update due: %(audience)s") % {"audience": audience_name(name)}
         if kind == "ladder":
-            return _("Not answered in time: %(ladder)s") % {"ladder": name}
+            return _("Not answered in time: %(ladder)s") % {"ladder": self.ladder_title(name)}
         if kind == "lease":
-            return _("Nothing heard from whoever answered: %(ladder)s") % {"ladder": name}
+            return _("Nothing heard from whoever answered: %(ladder)s") % {"ladder": self.ladder_title(name)}
         return next((say(rule.title) for rule in self.compiled.rules if rule.id == rule_id), rule_id)
 
 
@@ -97,7 +105,7 @@ def to_plan(document: Json, number: int) -> Plan:
         groups={group["key"]: group["maps_to"] for group in document["groups"]},
         starts=document.get("starts", ""),
         conditions={name: milliseconds(one["grace"]) for name, one in document.get("conditions", {}).items()},
-        ladders=tuple(_ladder(name, one) for name, one in document.get("ladders", {}).items()),
+        ladders=_ladders(document),
         steps=tuple(_step(one) for one in document.get("steps", [])),
         stand_down=tuple(_step({"kind": "check", "group": owner, **one}) for one in document.get("stand_down", [])),
         rules=tuple(_rule(one) for one in document.get("rules", [])),
@@ -182,9 +190,37 @@ def _rule(one: Json) -> Rule:
     )
 
 
+def _ladders(document: Json) -> tuple[Ladder, ...]:
+    """The plan's ladders, and one for each contact card that has an id."""
+    named = [_ladder(name, one) for name, one in document.get("ladders", {}).items()]
+    cards = [_card(one, document["owner"]) for one in document.get("contacts", []) if "id" in one]
+    return (*named, *cards)
+
+
 def _ladder(name: str, one: Json) -> Ladder:
-    lease = milliseconds(one["lease"]) if "lease" in one else None
-    return Ladder(name, tuple(one["contacts"]), milliseconds(one["answer"]), one["fallback"], lease)
+    return Ladder(
+        id=name,
+        contacts=tuple(one["contacts"]),
+        answer=milliseconds(one["answer"]),
+        fallback=one["fallback"],
+        lease=milliseconds(one["lease"]) if "lease" in one else None,
+        mode=one.get("mode", engine.RING),
+        rounds=one.get("rounds", 1),
+        title=one.get("title", {}),
+    )
+
+
+def _card(one: Json, owner: str) -> Ladder:
+    """A contact card that can be called: first, second, third contact, then the owner of the plan (N6)."""
+    return Ladder(
+        id=f"{CARD}{one['id']}",
+        contacts=tuple(one[name] for name in CONTACTS if name in one),
+        answer=milliseconds(one.get("answer", CARD_ANSWER)),
+        fallback=owner,
+        lease=milliseconds(CARD_LEASE),
+        mode=engine.RELAY if one.get("passes_on") else engine.RING,
+        title=one["topic"],
+    )
 
 
 def _cadence(one: Json) -> Cadence:

@@ -103,15 +103,16 @@ def _groups(document: Mapping[str, Any]) -> Iterator[Finding]:
     known = {group["key"] for group in document["groups"]}
     named: list[tuple[Path, str]] = [(("owner",), document["owner"])]
     for at, contact in enumerate(document.get("contacts", [])):
-        named += [(("contacts", at, key), contact[key]) for key in ("first", "second") if key in contact]
+        named += [(("contacts", at, key), contact[key]) for key in snapshots.CONTACTS if key in contact]
     yield from ((path, f"there is no group “{key}”") for path, key in named if key not in known)
 
 
 def _doubles(document: Mapping[str, Any]) -> Iterator[Finding]:
-    for section, key in (("groups", "key"), ("levels", "level"), ("scripts", "id"), ("close", "id"), ("sources", "id")):
-        counts = Counter(one[key] for one in document.get(section, []))
+    by_id = [(section, "id") for section in ("scripts", "close", "contacts", "sources")]
+    for section, key in (("groups", "key"), ("levels", "level"), *by_id):
+        counts = Counter(one.get(key) for one in document.get(section, []))
         for at, one in enumerate(document.get(section, [])):
-            if counts[one[key]] > 1:
+            if key in one and counts[one[key]] > 1:
                 yield (section, at, key), f"“{one[key]}” is used twice"
 
 
@@ -124,7 +125,11 @@ def _start(document: Mapping[str, Any]) -> Iterator[Finding]:
 def _in_document(path: Path, document: Mapping[str, Any]) -> Path:
     """The engine counts ladders; the document names them. The engine sorts nothing else."""
     if path[:1] == ("ladders",) and len(path) > 1 and isinstance(path[1], int):
-        return ("ladders", sorted(document["ladders"])[path[1]])
+        ladders = sorted(document.get("ladders", {}))
+        if path[1] < len(ladders):
+            return ("ladders", ladders[path[1]])
+        cards = [at for at, contact in enumerate(document.get("contacts", [])) if "id" in contact]
+        return ("contacts", cards[path[1] - len(ladders)])
     return path
 
 

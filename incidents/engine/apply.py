@@ -340,6 +340,10 @@ def _updated(state: IncidentState, event: Event) -> IncidentState:
     return replace(state, points={"first_update": event.at, **state.points})
 
 
+def _cadence_set(state: IncidentState, event: Event) -> IncidentState:
+    return replace(state, cadences={**state.cadences, event.facts["audience"]: event.facts["every"]})
+
+
 def _called_out(state: IncidentState, event: Event) -> IncidentState:
     facts = event.facts
     people = tuple(facts.get("people", ()))
@@ -556,6 +560,7 @@ _HANDLERS: dict[str, Handler] = {
     "step_withdrawn": _step_withdrawn,
     "step_overdue": _step_overdue,
     "updated": _updated,
+    "cadence_set": _cadence_set,
     "called_out": _called_out,
     "contact_asked": _contact_asked,
     "answered": _answered,

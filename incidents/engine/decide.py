@@ -13,7 +13,7 @@ from incidents.engine.events import Event
 from incidents.engine.gates import blockers
 from incidents.engine.lifecycle import MAJOR, N_, VERDICTS, Refusal, move, step_move
 from incidents.engine.plan import AD_HOC, AUDIENCES, CONDITIONS, LEVELS, POINTS, Plan, RuleSet, compile, key_of
-from incidents.engine.promises import Promise, promises
+from incidents.engine.promises import Promise, interval, promises, scaled
 from incidents.engine.state import Adjustment, IncidentState, StepRun
 
 SKEW_MS = 5_000  # a clock this little ahead of ours means “now”
@@ -377,9 +377,34 @@ def _answer(case: _Case) -> list[Event]:
 
 
 def _update(case: _Case) -> list[Event]:
+    """Every update says when the next one comes: as promised with it, else as the cadence has it. “Nothing new” counts."""
     audience = case.body["audience"]
-    facts = {"next_update_at": case.body["next_update_at"]} if case.body.get("next_update_at") else {}
-    return [case.event("updated", audiences=list(AUDIENCES) if audience == "all" else [audience], **facts)]
+    audiences = list(AUDIENCES) if audience == "all" else [audience]
+    facts: dict[str, Any] = {"nothing_new": True} if case.body.get("nothing_new") else {}
+    if case.body.get("next_update_at"):
+        facts["next_update_at"] = case.body["next_update_at"]
+    elif following := [at for one in audiences if (at := next_update(case.rules, case.state, one, case.act.at))]:
+        facts["next_by"] = min(following)
+    return [case.event("updated", audiences=audiences, **facts)]
+
+
+def next_update(rules: RuleSet, state: IncidentState, audience: str, at: int) -> int | None:
+    """When the one after an update given at that time is due by the cadences in force (ms); None where there is none."""
+    if not state.holds("activated") or state.holds("stood_down"):
+        return None
+    found = [rule for a in state.live_activations for rule in rules[a.plan, a.revision].rules if rule.asks == audience]
+    spans = [span for rule in found if (span := interval(state, rule))]
+    return at + scaled(min(spans), state.speed) if spans else None
+
+
+def _cadence(case: _Case) -> list[Event]:
+    audience, every = case.body["audience"], case.body["every"]
+    rules = [rule for a in case.state.live_activations for rule in case.rules[a.plan, a.revision].rules]
+    if not any(rule.asks == audience for rule in rules):
+        raise Refusal(N_("No active plan asks for updates to them."), code="invalid", field="audience")
+    if case.state.cadences.get(audience) == every:
+        return []
+    return [case.event("cadence_set", audience=audience, every=every)]
 
 
 def _note(case: _Case) -> list[Event]:
@@ -514,6 +539,7 @@ _VERBS: Mapping[str, Callable[[_Case], list[Event]]] = {
     "unreachable": _unreachable,
     "answer": _answer,
     "updates": _update,
+    "cadence": _cadence,
     "notes": _note,
     "command": _command,
     "list": _list,

@@ -68,7 +68,10 @@ def effects(rules: RuleSet, before: IncidentState, event: Event, after: Incident
         out.notices.append(Notice(("person", event.facts["person"]), "assigned", {"step": event.facts["key"]}))
     elif event.kind == "updated":
         for audience in event.facts["audiences"]:
-            out.notices.append(Notice(("audience", audience), "update", {"note": event.facts.get("note")}))
+            said = {
+                name: event.facts[name] for name in ("nothing_new", "next_update_at", "next_by") if name in event.facts
+            }
+            out.notices.append(Notice(("audience", audience), "update", {"note": event.facts.get("note"), **said}))
     elif event.kind in ("closed", "cancelled"):
         out.notices.append(Notice(("reporters", ""), "closed", {"outcome": after.outcome}))
     elif event.kind == "activated":

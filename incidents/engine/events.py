@@ -69,6 +69,9 @@ KINDS: Mapping[str, Kind] = {
     "step_reminded": Kind(("key",), N_("Step still open: %(step_name)s")),
     "call_tried": Kind(("key", "call"), N_("Called, no answer: %(step_name)s"), "steps/verb"),
     "updated": Kind(("audiences",), N_("Update to %(audience_names)s"), "updates"),
+    "cadence_set": Kind(
+        ("audience", "every"), N_("Updates to %(audience_name)s from now on every %(every_name)s"), "cadence"
+    ),
     "called_out": Kind(("ladder", "group", "contacts", "rung"), N_("Call-out begun: %(group)s")),
     "contact_asked": Kind(("ladder", "group", "rung"), N_("Next contact asked: %(group)s")),
     "contact_failed": Kind(("ladder",), N_("No answer from the contact"), "answer"),

@@ -34,6 +34,7 @@ MOVES: Mapping[str, Mapping[str, str]] = {
     "hand-over": _STAY,
     "unreachable": _STAY,
     "updates": _STAY,
+    "cadence": _STAY,
     "command": _STAY,
     "notes": {**_STAY, CLOSED: CLOSED},
     "redact": {**_STAY, CLOSED: CLOSED},

@@ -98,7 +98,7 @@ def due_at(
     if adjustment.stopped or adjustment.paused_at is not None or n > rule.last:
         return None
     if n <= len(rule.stages):
-        span = at_level(rule.stages[n - 1].after, state.level)
+        span = interval(state, rule) if rule.asks else at_level(rule.stages[n - 1].after, state.level)
         start, moved = clock.since, adjustment.shift
     else:
         assert rule.repeat
@@ -115,6 +115,11 @@ def due_at(
     if changed and rule.by_level:
         due = max(due, changed.since)
     return due
+
+
+def interval(state: IncidentState, rule: Rule) -> int | None:
+    """How long after an update the next one is due: as people chose, else as the plan has it at this level."""
+    return state.cadences.get(rule.asks) or at_level(rule.stages[0].after, state.level)
 
 
 def scaled(span: int, speed: int) -> int:

@@ -132,6 +132,9 @@ class IncidentState:
     fired: Mapping[str, Fired] = field(default_factory=dict)
     adjust: Mapping[str, Adjustment] = field(default_factory=dict)
     next_updates: Mapping[str, int] = field(default_factory=dict)
+    cadences: Mapping[str, int] = field(
+        default_factory=dict
+    )  # audience -> ms, where people chose another than the plan
     points: Mapping[str, int] = field(default_factory=dict)
     waived: tuple[str, ...] = ()
     commander: str = ""

@@ -11,6 +11,7 @@ from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
 from contactops.accounts.models import User
+from incidents import links
 from incidents.models import Note, Notification, StepRun
 from incidents.models.outbox import HANDED
 from incidents.notify import mailbox
@@ -67,7 +68,7 @@ class Words:
             activation = notification.incident.facts.activation(item["activation"])
             return teller.rule(activation.plan, activation.revision, item["rule"]) + _late(item) + nobody
         if kind == "update":
-            return _("Update: %(text)s") % {"text": self._note_text(item)}
+            return " ".join(filter(None, (self._update(item), _next(item))))
         if kind == "update-due":
             return _("An update to %(audience)s is due.") % {"audience": name(item["audience"])} + nobody
         if kind == "callout":
@@ -77,6 +78,11 @@ class Words:
                 "outcome": name(item["outcome"])
             }
         return _("The stand-down was withdrawn: it has begun again.")
+
+    def _update(self, item: dict[str, Any]) -> str:
+        if item.get("nothing_new"):
+            return _("Nothing new since the last update.")
+        return _("Update: %(text)s") % {"text": self._note_text(item)}
 
     def _note_text(self, item: dict[str, Any]) -> str:
         note = self.notes.get((item.get("note") or {}).get("id", ""))
@@ -94,6 +100,12 @@ def _nobody(item: dict[str, Any]) -> str:
     if "nobody_in" not in item:
         return ""
     return _(" (nobody is in group %(group)s, so you are told)") % {"group": item["nobody_in"]}
+
+
+def _next(item: dict[str, Any]) -> str:
+    """When they hear again."""
+    at = item.get("next_update_at") or item.get("next_by")
+    return _("Next update by %(time)s.") % {"time": clock_time(moment(at))} if at else ""
 
 
 def _by(due: datetime | None) -> str:
@@ -132,7 +144,9 @@ def mail(notification: Notification, words: Words | None = None) -> tuple[str, s
         drill = [DRILL] if incident.kind == "drill" else []  # before anything else
         title = [] if incident.restricted else [incident.title]  # what leaves the console cannot be taken back
         said = (words or Words([notification])).lines(notification)
-        body = "\n".join([*drill, *title, "", *said, "", reported, address])
+        tap = [_("Open this and press the button if you have it: %(link)s") % {"link": links.of(notification)}]
+        called = tap if notification.ladder else []
+        body = "\n".join([*drill, *title, "", *said, *called, "", reported, address])
         return subject(notification), body
 
 

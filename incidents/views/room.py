@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from contactops.accounts.models import User
 from contactops.http import Request
-from incidents import access, selectors, wording
+from incidents import access, calls, selectors, wording
 from incidents.engine import lifecycle
 from incidents.engine.plan import AUDIENCES, LEVELS
 from incidents.models import Incident, Notification
@@ -112,6 +112,8 @@ class RoomPage:
             "lines": (lines if self.whole else lines[-LINES:])[::-1],
             "line_count": len(lines),
             "tiers": self._tiers(),
+            "calls": self._calls,
+            "cadences": self._cadences(promises),
             "blocking": self.blocking,
             "may": self._may,
             **self._choices(),
@@ -139,6 +141,20 @@ class RoomPage:
         facts = {tier: state.fact(f"tier:{tier}") for tier in (1, 2)}
         return [{"n": n, "open": bool(fact), "since": fact and moment(fact.since)} for n, fact in facts.items()]
 
+    @cached_property
+    def _calls(self) -> list[calls.CallView]:
+        """What is being called, or can be by whoever looks."""
+        return [one for one in calls.calls(self.incident) if one.state != "idle" or "call-out" in self._may]
+
+    def _cadences(self, promises: list[selectors.PromiseView]) -> list[dict[str, Any]]:
+        """To whom updates are promised: when they last heard, and when the next word is due."""
+        due = {one.timer.rule: one.timer.due_at for one in promises if one.timer.state == "pending"}
+        told = [(who, self.incident.facts.fact(f"update:{who}")) for who in AUDIENCES if f"update-{who}" in due]
+        return [
+            {"name": wording.name(who), "last": fact and moment(fact.since), "due": due[f"update-{who}"]}
+            for who, fact in told
+        ]
+
     def _told(self) -> list[tuple[User, "Letters"]]:
         """The messages by person: those who have not answered first."""
         people: dict[User, list[Notification]] = {}
@@ -159,7 +175,7 @@ class RoomPage:
         """What can be chosen in the forms; asked for only where a form that needs it is shown."""
         may = self._may
         assigns = any("assign" in step.allowed for step in self.room.steps)
-        people = selectors.colleagues(self.incident) if assigns or may & {"command", "support"} else []
+        people = selectors.colleagues(self.incident) if assigns or may & {"command", "support", "hand-over"} else []
         offers = selectors.plans_to_activate(self.incident.type.default_plan_id) if may & {"activate", "level"} else []
         known = next((offer for offer in offers if offer.slug in self._active()), offers[0] if offers else None)
         return {
@@ -176,11 +192,14 @@ class RoomPage:
             "new_levels": [choice for choice in self._levels("level") if choice[0] != self.incident.level],
             "audiences": self._audiences(),
             "delays": _delays(),
+            "rhythms": _rhythms(),
+            "cadence_choices": _named([who for who in AUDIENCES if who in dict(self._audiences()) or who == "leaders"]),
             "outcomes": _named(("resolved", "false-alarm")),
             "condition_choices": [(one.name, one.words) for one in self.room.conditions],
             "holds_choices": [("true", _("so")), ("false", _("over"))],
             "tier_choices": [(1, _("first level")), (2, _("second level"))],
             "open_choices": [("true", _("open")), ("false", _("ended"))],
+            "call_choices": [(one.ladder, one.title) for one in self._calls if one.state != "idle"],
             "gate_choices": [(gate, self.blocking.title(gate)) for gate in self.room.gates],
         }
 
@@ -227,6 +246,11 @@ def _named(words: Iterable[str]) -> Choices:
 
 def _types() -> Choices:
     return [(kind.slug, say(kind.name)) for kind in IncidentType.objects.all()]
+
+
+def _rhythms() -> Choices:
+    minutes = [(f"PT{n}M", _("every {m} min").format(m=n)) for n in (5, 10, 15, 30)]
+    return [*minutes, *((f"PT{n}H", _("every {h} h").format(h=n)) for n in (1, 2, 4))]
 
 
 def _delays() -> Choices:
