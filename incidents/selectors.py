@@ -279,7 +279,8 @@ def timeline(incident: Incident) -> list[Line]:
 
 def teller_for(incident: Incident, events: Iterable[Event] = ()) -> Teller:
     """Two or three queries."""
-    named = [event.facts.get("person") or event.facts.get("commander") or "" for event in events]
+    facts = [event.facts for event in events]
+    named = {who for one in facts for who in (one.get("person"), one.get("commander"), *one.get("people", ())) if who}
     ids = {int(who.removeprefix("user:")) for who in named if who.startswith("user:")}
     people = User.objects.in_bulk(ids) if ids else {}
     steps = StepRun.objects.filter(incident=incident).only("key", "title")

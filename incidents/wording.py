@@ -152,6 +152,10 @@ class Teller:
             names["change_name"] = name(facts["change"])
         if kind == "updated":
             names["audience_names"] = ", ".join(name(audience) for audience in facts["audiences"])
+        if "ladder" in facts:
+            names["ladder_name"] = self._ladder(facts["ladder"])
+            names["group_name"] = self._group(facts["ladder"], facts.get("group", ""))
+            names["who"] = ", ".join(map(self.person, facts.get("people", ()))) or names["group_name"]
         if person := facts.get("person") or facts.get("commander"):
             names["person_name"] = self.person(person)
         return names
@@ -172,6 +176,18 @@ class Teller:
             pair = (activation.plan, activation.revision)
         snapshot = self.book.snapshots.get(pair)
         return say(snapshot.document["title"]) if snapshot else pair[0]
+
+    def _ladder(self, full: str) -> str:
+        plan, _dot, name = full.partition(".")
+        pair = next((pair for pair in self.book.snapshots if pair[0] == plan), None)
+        return self.book.ladder_title(pair, name) if pair else name
+
+    def _group(self, full: str, key: str) -> str:
+        """A group by the plan's own name for it."""
+        plan = full.partition(".")[0]
+        documents = [one.document for pair, one in self.book.snapshots.items() if pair[0] == plan]
+        titles = [group["title"] for one in documents for group in one["groups"] if group["maps_to"] == key]
+        return say(titles[0]) if titles else key
 
     def _rule(self, facts: Mapping[str, Any]) -> str:
         activation = self.incident.facts.activation(facts["activation"])

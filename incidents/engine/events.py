@@ -72,15 +72,20 @@ KINDS: Mapping[str, Kind] = {
     "cadence_set": Kind(
         ("audience", "every"), N_("Updates to %(audience_name)s from now on every %(every_name)s"), "cadence"
     ),
-    "called_out": Kind(("ladder", "group", "contacts", "rung"), N_("Call-out begun: %(group)s")),
-    "contact_asked": Kind(("ladder", "group", "rung"), N_("Next contact asked: %(group)s")),
-    "contact_failed": Kind(("ladder",), N_("No answer from the contact"), "answer"),
-    "contact_absent": Kind(("ladder", "group"), N_("Nobody on duty in %(group)s: the next contact is asked")),
-    "unreachable": Kind(
-        ("ladder", "person"), N_("%(person_name)s cannot be reached on any channel: the next contact is asked")
+    "called_out": Kind(("ladder", "group", "contacts", "rung"), N_("Called: %(who)s (%(ladder_name)s)")),
+    "contact_asked": Kind(("ladder", "group", "rung"), N_("Next called: %(who)s (%(ladder_name)s)")),
+    "contact_failed": Kind(("ladder",), N_("Cannot: the next contact is asked (%(ladder_name)s)"), "answer"),
+    "contact_absent": Kind(
+        ("ladder", "group"), N_("Nobody on duty in %(group_name)s: the next contact is asked (%(ladder_name)s)")
     ),
-    "answered": Kind(("ladder", "person"), N_("Call-out answered by %(person_name)s"), "answer"),
-    "handed_over": Kind(("ladder", "person"), N_("Call-out handed over; %(person_name)s is called"), "hand-over"),
+    "unreachable": Kind(
+        ("ladder", "person"),
+        N_("%(person_name)s cannot be reached on any channel: the next contact is asked (%(ladder_name)s)"),
+    ),
+    "answered": Kind(("ladder", "person"), N_("%(person_name)s has it (%(ladder_name)s)"), "answer"),
+    "handed_over": Kind(
+        ("ladder", "person"), N_("Handed over: %(person_name)s is called (%(ladder_name)s)"), "hand-over"
+    ),
     "notice_acknowledged": Kind(("notification",), N_("Notification acknowledged"), "answer"),
     "notice_declined": Kind(("notification",), N_("Notification declined"), "answer"),
     "list_added": Kind(("list", "items"), N_("Items listed: %(list)s, %(items)s"), "list"),

@@ -9,7 +9,7 @@ from incidents.engine.effects import Duty, Notice, derived, effects
 from incidents.engine.events import Event, stamp
 from incidents.engine.ledger import COLLAPSED, FIRED, PENDING, Entry, diff, entry
 from incidents.engine.plan import RuleSet
-from incidents.engine.promises import Promise, due_at, promises
+from incidents.engine.promises import Promise, due_at, promises, rule_of
 from incidents.engine.state import Fact, IncidentState
 
 LATE_MS = 60_000  # behind by more than this, the clock was down: catch up, collapse, and say so
@@ -99,10 +99,23 @@ class _Work:
             queue += follow.events
 
     def keep_early(self, event: Event) -> None:
-        """A promise that a person's act fired before its time, as a recorded “no answer” does, has been kept."""
-        if event.kind == "fired" and (row := self.pending.get(event.facts["key"])):
-            at = event.facts["due"]
-            self.write(replace(row, due=at, state=FIRED, fired=self.clock, late_ms=0, system_late_ms=0))
+        """A promise that an act fired before its time, as a recorded “no answer” does, has been kept; where nobody was on
+        duty, in the very moment in which it was made."""
+        if event.kind != "fired":
+            return
+        written = self.written.get(event.facts["key"])
+        if written and written.state == FIRED:
+            return
+        row, at = self.pending.get(event.facts["key"]) or self.made_now(event), event.facts["due"]
+        self.write(replace(row, due=at, state=FIRED, fired=self.clock, late_ms=0, system_late_ms=0))
+
+    def made_now(self, event: Event) -> Entry:
+        facts = event.facts
+        activation = self.state.activation(facts["activation"])
+        rule = rule_of(self.rules[activation.plan, activation.revision], self.state, facts["rule"])
+        at = facts["due"]
+        made = Promise(facts["key"], facts["base"], facts["n"], at, rule, activation, facts["subject"], at)
+        return entry(made, self.armed_at)
 
     def derive(self, at: int) -> None:
         """Open and withdraw steps until nothing changes; then see what is promised now."""

@@ -103,6 +103,9 @@ CHANGES: Mapping[str, Change] = {
     "stop": promise("stop", reason="Told in person"),
     "pause": promise("pause", reason="Wait"),
     "updates": verb("updates", "supervisor", "responding", audience="agents", text="Dark"),
+    "cadence": verb("cadence", "supervisor", "responding", audience="leaders", every="PT10M", reason="They wait"),
+    "call-out": verb("call-out", "supervisor", "responding", ladder="power-cut.topic-building", note="The meter"),
+    "hand-over": verb("hand-over", "supervisor", "calling", ladder="power-cut.topic-building", person="leader"),
     "notes": verb("notes", "leader", text="Seen"),
     "correction": verb("notes", text="Later", corrects=1),
     "command": verb("command", commander="supervisor", deputy="leader"),
@@ -127,6 +130,9 @@ def stage(name: str, make: Make, api: Callable[[str], Api]) -> Stage:
     if change.state == "unconfirmed":
         case = make("assessing")
         case.do("supervisor", "activate", plan="power-cut", level=2)
+    elif change.state == "calling":
+        case = make("responding")
+        case.do("supervisor", "call-out", ladder="power-cut.topic-building")
     else:
         case = make(change.state, level=4 if change.state == "ready" else 3)
     if "<other>" in change.body.values():

@@ -48,7 +48,7 @@ def may(cell: str, call: str, username: str) -> bool:
     by_word: Mapping[str, bool] = {
         "own sites": call != "see:elsewhere",
         "those they are called to": call != "see:elsewhere",
-        "own steps, note": call in ("steps:own", "notes"),
+        "own steps, note": call in ("steps:own", "notes", "hand-over"),
         "leading group: yes": username == "director",
         "read": call.endswith(":read"),
         "draft": call in ("plan:read", "plan:draft"),
@@ -120,6 +120,17 @@ def step(group: Callable[[str], str]) -> Try:
 def merge(world: World, username: str) -> int:
     into = world.api("agent05").report("power-cut")
     return verb("merge", into=into)(world, username)
+
+
+def hand_over(world: World, username: str) -> int:
+    """Whoever has the call-out gives it away; the others try to."""
+    case = world.case
+    case.do("supervisor", "call-out", ladder="power-cut.topic-building")
+    if username in ("leader", "tech", "director"):
+        case.do("supervisor", "hand-over", ladder="power-cut.topic-building", person=username)
+        letter = case.letter_to(username)
+        world.api(username).post(f"notifications/{letter.pk}/acknowledge/")
+    return verb("hand-over", ladder="power-cut.topic-building", person="manager")(world, username)
 
 
 def receipt(world: World, username: str) -> int:
@@ -197,6 +208,9 @@ CALLS: Mapping[str, Call] = {
     "acknowledge": Call(verb("acknowledge")),
     "assess": Call(verb("assess", verdict="real")),
     "notes": Call(verb("notes", text="Seen")),
+    "hand-over": Call(hand_over, "responding"),
+    "call-out": Call(verb("call-out", ladder="power-cut.topic-building"), "responding"),
+    "cadence": Call(verb("cadence", audience="agents", every="PT5M", reason="Fast"), "responding"),
     "steps:own": Call(step(lambda username: OWN.get(username, "G-DUTY"))),
     "activate:3": Call(verb("activate", plan="power-cut", level=3)),
     "activate:2": Call(verb("activate", plan="power-cut", level=2)),

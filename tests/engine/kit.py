@@ -9,6 +9,7 @@ from typing import Any
 
 from incidents.engine.apply import replay
 from incidents.engine.decide import BARE_HOUSE, Act
+from incidents.engine.effects import Duty
 from incidents.engine.events import KINDS, Event
 from incidents.engine.ledger import FIRED, PENDING, Entry
 from incidents.engine.plan import Action, Compiled, Plan, Repeat, Rule, RuleSet, Span, Stage, Step, compile
@@ -87,6 +88,7 @@ class Desk:
 
     def __init__(self, rules: RuleSet, house: tuple[str, int] = ("house", 0)) -> None:
         self.rules, self.house = rules, house
+        self.duty = Duty()
         self.state, self.pending = IncidentState(), dict[str, Entry]()
         self.events: list[Event] = []
         self.notices: list[Noticed] = []
@@ -94,7 +96,7 @@ class Desk:
 
     def turn(self, acts: Iterable[Act], now: int) -> Turn:
         """One turn, kept; what was there before is what a replay and the ledger's derivation give."""
-        taken = take(self.rules, self.state, self.pending, acts, now)
+        taken = take(self.rules, self.state, self.pending, acts, now, self.duty)
         self.state, self.pending = taken.state, dict(taken.pending)
         self.events += taken.events
         self.notices += taken.notices

@@ -91,7 +91,8 @@ class TestEveryKind:
             "audience_names",
             "person_name",
         }
-        derived |= {"plan_name", "type_name", "verdict_name", "outcome_name"}
+        derived |= {"plan_name", "type_name", "verdict_name", "outcome_name", "audience_name", "every_name"}
+        derived |= {"who", "ladder_name", "group_name"}
         assert places <= derived | set(KINDS[name].facts)
 
     def test_belongs_to_a_verb_of_the_table_or_to_the_system(self, name: str) -> None:
@@ -99,6 +100,7 @@ class TestEveryKind:
 
     def test_has_a_handler_or_is_history_only(self, name: str) -> None:
         history_only = {"joined", "contact_failed", "notice_acknowledged", "notice_declined", "call_tried"}
+        history_only |= {"contact_absent", "unreachable"}
         history_only |= {"step_reminded", "suggested", "note", "redacted"}
         assert (name in _HANDLERS) != (name in history_only)
 

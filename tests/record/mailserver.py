@@ -15,11 +15,13 @@ OK = "250 OK"
 
 
 class MailServer:
-    """Keeps what it is given. `on_recipient`, `on_data`, `on_sender`: what it answers; `hold`: it waits before it does."""
+    """Keeps what it is given. `on_recipient`, `on_data`, `on_sender`: what it answers; `refuses`:
+    addresses that it does not know; `hold`: it waits before it does."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.on_sender = self.on_recipient = self.on_data = OK
+        self.refuses: set[str] = set()
         self.hold = threading.Event()
         self.hold.set()
         self.asked = threading.Event()
@@ -30,6 +32,8 @@ class MailServer:
         return self.on_sender
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+        if address in self.refuses:
+            return "550 5.1.1 No such mailbox"
         if self.on_recipient == OK:
             envelope.rcpt_tos.append(address)
         return self.on_recipient

@@ -10,7 +10,6 @@ from django.db import OperationalError, connection
 
 from contactops import health
 from contactops.accounts.models import User
-from contactops.celery import app
 from incidents import clock as product
 from incidents import services
 from incidents.clock import due_incidents, seconds_to_next
@@ -18,7 +17,6 @@ from incidents.models import ClockBeat, Incident, Notification, Timer
 from incidents.record import settle
 from incidents.times import db_now
 from tests.helpers import Clock
-from tests.ops.console import eventually
 from tests.record.made import activated, incidents
 
 MINUTE = timedelta(minutes=1)
@@ -89,24 +87,6 @@ def test_a_sign_of_life(clock: Clock, looker: product.Clock, agent: User) -> Non
     looker.look()
     assert ClockBeat.objects.get(worker="a-worker").looked_at == clock.now
     assert ClockBeat.objects.count() == 1
-
-
-def nudges() -> int:
-    """How many nudges wait in the broker."""
-    with app.connection_for_read() as broker:
-        waiting: int = broker.default_channel.queue_declare(app.conf.task_default_queue).message_count
-        return waiting
-
-
-def test_messages_that_nobody_took_are_nudged(clock: Clock, looker: product.Clock, agent: User) -> None:
-    app.control.purge()
-    incidents(1, agent)
-    assert Notification.objects.filter(state="queued").exists()
-    looker.look()  # they are new: the writer's own nudge is on its way
-    clock.forward(timedelta(seconds=4))
-    looker.look()
-    assert eventually(lambda: nudges() > 0, 10)
-    assert nudges() == 1
 
 
 # -- Lateness ----------------------------------------------------------------------------------------------------------

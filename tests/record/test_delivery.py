@@ -201,7 +201,6 @@ def test_somebody_who_left_meanwhile_gets_nothing(reported: Incident, server: Ma
     [
         (["callout"], True, False),
         (["callout"], False, True),
-        (["callout", "step"], True, True),  # the answer to the call is no answer to the rest
     ],
 )
 def test_a_call_that_was_answered_calls_nobody(
@@ -232,7 +231,7 @@ def test_a_worker_that_died_leaves_a_try_whose_end_nobody_saw(
         pass
 
     with monkeypatch.context() as broken:
-        broken.setattr("incidents.notify.delivery.EmailMessage.send", _raising(Killed))
+        broken.setattr("incidents.notify.gateways.EmailMessage", _raising(Killed))
         with pytest.raises(Killed):
             deliver_due()
     assert states(reported) == ["leased", "leased"]
@@ -267,3 +266,113 @@ def test_the_files_of_the_product_are_in_its_data_directory() -> None:
 
     assert str(settings.DATA_DIR / "mail") == settings.EMAIL_FILE_PATH
     assert settings.EMAIL_BACKEND.endswith("filebased.EmailBackend")
+
+
+class TestTheNextChannel:
+    @pytest.fixture
+    def second(self, cast: Callable[[str], User]) -> ContactPoint:
+        return ContactPoint.objects.create(user=cast("leader"), channel="email", address="home@example.org", order=2)
+
+    def test_is_tried_at_once_when_the_first_refuses_for_good(
+        self, second: ContactPoint, reported: Incident, server: MailServer
+    ) -> None:
+        server.refuses = {"leader@example.org"}
+        assert deliver_due() == 2
+        assert server.to() == ["home@example.org", "supervisor@example.org"]
+        assert states(reported) == ["handed", "failed", "handed"]  # home, leader, supervisor
+
+    def test_is_not_tried_while_the_first_may_still_work(
+        self, second: ContactPoint, reported: Incident, server: MailServer
+    ) -> None:
+        server.on_recipient = "451 4.7.1 Greylisted, come back later"
+        deliver_due()
+        assert states(reported) == ["queued", "queued"]
+
+    def test_when_none_is_left_the_message_stays_on_the_screen(self, reported: Incident, server: MailServer) -> None:
+        server.refuses = {"leader@example.org"}
+        deliver_due()
+        assert states(reported) == ["failed", "handed"]
+        assert Notification.objects.filter(incident=reported, channel="console", state="delivered").count() == 2
+
+
+def called(case: Incident, cast: Callable[[str], User]) -> None:
+    """Technical support is called."""
+    services.activate(incident=case, actor=cast("supervisor"), plan="power-cut", level=3)
+    services.call_out(incident=case, actor=cast("supervisor"), ladder="power-cut.topic-building")
+
+
+def test_who_cannot_be_reached_is_not_waited_for(
+    reported: Incident, server: MailServer, cast: Callable[[str], User]
+) -> None:
+    called(reported, cast)
+    server.refuses = {"tech@example.org"}
+    deliver_due()
+    calls = Notification.objects.filter(incident=reported, channel="email").exclude(ladder="").order_by("pk")
+    assert list(calls.values_list("recipient__username", "state")) == [("tech", "failed"), ("logistics", "handed")]
+    assert reported.events.filter(kind="unreachable").count() == 1
+
+
+class TestAStorm:
+    """More than a few messages to one person within a minute go out together, a little later; nothing is left out."""
+
+    @pytest.fixture
+    def storm(self, clock: Clock, agent: User) -> list[Incident]:
+        return incidents(delivery.STORM + 3, agent)
+
+    def test_the_first_come_at_once_the_rest_together(
+        self, storm: list[Incident], server: MailServer, clock: Clock
+    ) -> None:
+        assert deliver_due() == 2 * delivery.STORM
+        waiting = Notification.objects.filter(channel="email", state="queued")
+        assert waiting.count() == 6
+        clock.forward(delivery.DIGEST_AFTER, fire=False)
+        server.messages.clear()
+        assert deliver_due() == 6
+        assert server.to() == TOLD
+        assert not waiting.exists()
+        body = str(server.messages[0].get_payload(decode=True), "utf-8")
+        assert [row.ref in body for row in storm[-3:]] == [True] * 3
+        assert "3 messages about 3 incidents" in str(server.messages[0]["Subject"])
+
+    def test_every_message_of_it_has_its_try(self, storm: list[Incident], server: MailServer, clock: Clock) -> None:
+        deliver_due()
+        clock.forward(delivery.DIGEST_AFTER, fire=False)
+        deliver_due()
+        assert DeliveryAttempt.objects.filter(outcome="handed").count() == 2 * len(storm)
+
+    def test_whoever_is_called_is_called_at_once(
+        self, storm: list[Incident], server: MailServer, cast: Callable[[str], User]
+    ) -> None:
+        deliver_due()
+        server.messages.clear()
+        called(storm[0], cast)
+        Notification.objects.filter(state="queued", ladder="").delete()
+        ContactPoint.objects.filter(user=cast("tech")).update(address="leader@example.org")
+        deliver_due()
+        assert len(server.messages) == 1
+
+
+def test_a_drill_reaches_nobody_outside_whoever_put_them_into_the_outbox(
+    clock: Clock, agent: User, server: MailServer, cast: Callable[[str], User]
+) -> None:
+    [drill] = incidents(1, agent)
+    Incident.objects.filter(pk=drill.pk).update(kind="drill")
+    drill.participants.add(cast("leader"))
+    deliver_due()
+    assert server.to() == ["leader@example.org"]
+    assert str(server.messages[0]["Subject"]).startswith("DRILL / 演练: ")
+    assert states(drill) == ["handed", "suppressed"]
+
+
+def test_a_gateway_that_hangs_gets_one_letter_at_a_time_and_gives_the_rest_back(
+    clock: Clock, agent: User, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = incidents(3, agent)
+    monkeypatch.setattr(delivery, "PATIENCE_S", 0.0)
+    looked, parcels = delivery._claim("email", uuid.uuid4(), 10)
+    assert (len(looked), len(parcels)) == (6, 6)
+    assert len(delivery._send(parcels)) == 1
+    lease = Notification.objects.filter(state="leased").values_list("lease", flat=True)[0]
+    delivery._give_back(parcels[1:], lease)
+    assert Notification.objects.filter(incident__in=rows, state="queued").count() == 5
+    assert DeliveryAttempt.objects.count() == 1

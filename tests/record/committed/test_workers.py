@@ -10,6 +10,7 @@ from django.db import connection
 from contactops.accounts.models import User
 from incidents import selectors
 from incidents.models import DeliveryAttempt, Notification
+from incidents.notify import delivery
 from incidents.notify.delivery import deliver_due
 from tests.ops.console import eventually
 from tests.record.made import incidents
@@ -35,7 +36,8 @@ def in_thread(results: list[int]) -> threading.Thread:
     return thread
 
 
-def test_two_workers_share_the_work(agent: User, server: MailServer) -> None:
+def test_two_workers_share_the_work(agent: User, server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "STORM", 1000)
     rows = incidents(30, agent)
     results: list[int] = []
     for thread in [in_thread(results) for _ in range(3)]:
