@@ -41,7 +41,7 @@ def prepare() -> None:
     call_command("migrate", verbosity=0)
     with redirect_stdout(StringIO()):
         call_command("seed_demo", "--without-past")
-    from bench import live, running, writing  # noqa: F401
+    from bench import escalation, live, running, writing  # noqa: F401
 
 
 if __name__ == "__main__":

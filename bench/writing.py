@@ -115,7 +115,7 @@ def firing() -> Iterator[Figure]:
     clock.join(10)
     limit = bare_firing()
     yield Figure("firing: p99 lateness of 1,000 at once", percentile(late, 99), "s", 5, False, limit, "one CTE")
-    yield Figure("firing: promises", DUE / max(late), "promises/s", 200, True, DUE / limit, "one UPDATE+INSERT CTE")
+    yield Figure("firing: promises", DUE / max(late), "promises/s", 1000, True, DUE / limit, "one UPDATE+INSERT CTE")
 
 
 def lateness(due: datetime) -> list[float]:
