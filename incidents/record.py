@@ -92,9 +92,10 @@ def record(changes: Sequence[Change], *, skip_locked: bool = False) -> dict[int,
         pending, now = _pending(incidents), ms(db_now())
         book = Rulebook(_revisions(incidents.values(), changes))
         on_duty = OnDuty(incidents.values(), book.rules, moment(now))
+        by_incident = _by_incident(changes)
         done = [
-            _turn(incident, pending.get(incident.pk, {}), _of(changes, incident), book.rules, on_duty, now)
-            for incident in incidents.values()
+            _turn(incident, pending.get(pk, {}), by_incident[pk], book.rules, on_duty, now)
+            for pk, incident in incidents.items()
         ]
         _write([change.note for change in changes if change.note], done, book)
     return incidents
@@ -108,7 +109,7 @@ def settle(incident_ids: Iterable[int]) -> list[int]:
 def _lock(ids: set[int], skip_locked: bool) -> dict[int, Incident]:
     """The incident rows, locked in id order: the first lock anybody takes."""
     rows = Incident.objects.select_for_update(skip_locked=skip_locked, of=("self",))
-    incidents = {row.pk: row for row in rows.select_related("type", "site").filter(pk__in=ids).order_by("pk")}
+    incidents = {row.pk: row for row in rows.prefetch_related("type", "site").filter(pk__in=ids).order_by("pk")}
     if not skip_locked and len(incidents) < len(ids):
         raise NotFound(_("There is no such incident."))
     return incidents
@@ -143,8 +144,11 @@ def _revisions(incidents: Iterable[Incident], changes: Sequence[Change]) -> set[
     return wanted
 
 
-def _of(changes: Sequence[Change], incident: Incident) -> list[Change]:
-    return [change for change in changes if change.incident_id == incident.pk]
+def _by_incident(changes: Sequence[Change]) -> Mapping[int, list[Change]]:
+    found: dict[int, list[Change]] = {}
+    for change in changes:
+        found.setdefault(change.incident_id, []).append(change)
+    return found
 
 
 def _turn(

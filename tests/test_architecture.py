@@ -18,6 +18,7 @@ PUBLIC = {
     "accounts/login/",  # where one signs in
     "accounts/logout/",  # harmless
     "accounts/language/",  # the sign-in page is read in one's own language too
+    "a/<str:token>/",  # the link in a call: its token is the key
     "banner/",  # tells a page whose session ended to stop asking
     "pulse/",  # the same, to scripts
     "healthz",  # asked by machines

@@ -77,9 +77,11 @@ class World:
             case = self.make("assessing")
             case.do("supervisor", "activate", plan="power-cut", level=2)
         else:
-            case = self.make("assessing" if state == "closed" else state, level=level)
+            case = self.make({"closed": "assessing", "calling": "responding"}.get(state, state), level=level)
         for group in groups:
             case.do("supervisor", "steps", title=f"For {group}", group=group)
+        if state == "calling":
+            case.do("supervisor", "call-out", ladder="power-cut.topic-building")
         if state == "closed":
             case.do("supervisor", "close", outcome="false-alarm")
         return case
@@ -125,7 +127,6 @@ def merge(world: World, username: str) -> int:
 def hand_over(world: World, username: str) -> int:
     """Whoever has the call-out gives it away; the others try to."""
     case = world.case
-    case.do("supervisor", "call-out", ladder="power-cut.topic-building")
     if username in ("leader", "tech", "director"):
         case.do("supervisor", "hand-over", ladder="power-cut.topic-building", person=username)
         letter = case.letter_to(username)
@@ -208,7 +209,7 @@ CALLS: Mapping[str, Call] = {
     "acknowledge": Call(verb("acknowledge")),
     "assess": Call(verb("assess", verdict="real")),
     "notes": Call(verb("notes", text="Seen")),
-    "hand-over": Call(hand_over, "responding"),
+    "hand-over": Call(hand_over, "calling"),
     "call-out": Call(verb("call-out", ladder="power-cut.topic-building"), "responding"),
     "cadence": Call(verb("cadence", audience="agents", every="PT5M", reason="Fast"), "responding"),
     "steps:own": Call(step(lambda username: OWN.get(username, "G-DUTY"))),

@@ -238,8 +238,8 @@ def test_a_worker_that_died_leaves_a_try_whose_end_nobody_saw(
     assert deliver_due() == 0  # the lease still runs
     clock.forward(delivery.LEASE + timedelta(seconds=1))
     assert deliver_due() == 2
-    first = mails(reported).get(tries__outcome="unknown")
-    assert list(first.tries.values_list("number", "outcome")) == [(1, "unknown"), (2, "handed")]
+    for row in mails(reported):  # both were taken up together
+        assert list(row.tries.values_list("number", "outcome")) == [(1, "unknown"), (2, "handed")]
     assert states(reported) == ["handed", "handed"]
     assert server.to() == TOLD
 
