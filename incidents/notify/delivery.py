@@ -176,11 +176,11 @@ def _digests(channel: str, messages: Sequence[Notification], rows: object, now: 
     parcels = [Parcel(message) for message in calls]
     had = _had_lately(channel, rest, now)
     put_off: list[Notification] = []
-    bundled: dict[int, list[Notification]] = {}
+    bundled: dict[tuple[int, bool], list[Notification]] = {}  # a drill is never mixed with what is real
     for message in rest:
         who = message.recipient_id
         if message.in_digest:
-            bundled.setdefault(who, []).append(message)
+            bundled.setdefault((who, message.incident.kind == "drill"), []).append(message)
         elif had.get(who, 0) >= STORM:
             put_off.append(message)
         else:
@@ -204,6 +204,8 @@ def _bundle(channel: str, those: list[Notification], now: datetime) -> Parcel:
         channel=channel, recipient=those[0].recipient_id, state=QUEUED, in_digest=True, expires_at__gt=now
     )
     more = more.select_related("incident__type", "recipient__site").exclude(pk__in=[one.pk for one in those])
+    same_kind = Q(incident__kind="drill")
+    more = more.filter(same_kind if those[0].incident.kind == "drill" else ~same_kind)
     head, *rest = [*those, *_standing(more.order_by("pk")[:DIGEST_SIZE])]
     return Parcel(head, tuple(rest))
 

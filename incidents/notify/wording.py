@@ -156,7 +156,7 @@ def digest(notifications: Sequence[Notification], words: Words) -> tuple[str, st
         by_incident: dict[int, list[Notification]] = {}
         for one in notifications:
             by_incident.setdefault(one.incident_id, []).append(one)
-        all_drills = all(one.incident.kind == "drill" for one in notifications)
+        drill = notifications[0].incident.kind == "drill"  # nobody puts drills and real incidents together
         title = _("%(count)s messages about %(incidents)s incidents") % {
             "count": len(notifications),
             "incidents": len(by_incident),
@@ -166,4 +166,4 @@ def digest(notifications: Sequence[Notification], words: Words) -> tuple[str, st
             incident = those[0].incident
             said = [f"- {line}" for one in those for line in words.lines(one)]
             parts += [subject(those[0]), *dict.fromkeys(said), f"{settings.PUBLIC_URL}/incidents/{incident.ref}/", ""]
-        return (f"{DRILL}: {title}" if all_drills else title), "\n".join(([DRILL] if all_drills else []) + parts)
+        return (f"{DRILL}: {title}" if drill else title), "\n".join(([DRILL] if drill else []) + parts)

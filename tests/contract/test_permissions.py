@@ -131,7 +131,8 @@ def hand_over(world: World, username: str) -> int:
         case.do("supervisor", "hand-over", ladder="power-cut.topic-building", person=username)
         letter = case.letter_to(username)
         world.api(username).post(f"notifications/{letter.pk}/acknowledge/")
-    return verb("hand-over", ladder="power-cut.topic-building", person="manager")(world, username)
+    to = "supervisor" if username == "leader" else "leader"
+    return verb("hand-over", ladder="power-cut.topic-building", person=to)(world, username)
 
 
 def receipt(world: World, username: str) -> int:

@@ -1,6 +1,7 @@
 """The link in a message that calls somebody: opening it changes nothing, the button acknowledges, once."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -96,7 +97,7 @@ def test_it_says_who_else_has_it(clock: Clock, case: Case, path: str, phone: Cli
 def test_forged(path: str, phone: Client) -> None:
     for bad in (path[:-2], path[:3] + "zz" + path[5:], "/a/1:abc", "/a/%00", "/a/💥"):
         for method in (phone.get, phone.post):
-            assert method(bad if bad.endswith("/") else bad + "/").status_code == 404
+            assert method(bad if bad.endswith("/") else bad + "/").status_code in (400, 404)
 
 
 def test_run_out(clock: Clock, case: Case, letter: Notification, path: str, phone: Client) -> None:
@@ -115,7 +116,8 @@ def test_of_somebody_who_left(case: Case, path: str, phone: Client) -> None:
     assert holder(case) == ""
 
 
-def test_it_is_not_tried_without_end(settings: object, path: str, phone: Client) -> None:
+def test_it_is_not_tried_without_end(settings: Any, path: str, phone: Client) -> None:
+    settings.SIGN_IN_TRIES_PER_MINUTE = 20
     statuses = [phone.get(path).status_code for _ in range(40)]
     assert (statuses[0], statuses[-1]) == (200, 429)
 

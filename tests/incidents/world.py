@@ -101,7 +101,8 @@ def maker(api: Callable[[str], Api]) -> Make:
 
     def make(state: str = "reported", level: int = 3, plan: str = "power-cut", **report: Any) -> Case:
         body = report_body(report.pop("incident_type", plan), **{"seat": "L23", **report})
-        answer = api("agent03").post("reports/", body, 201)
+        reporter = "manager" if report.get("kind") == "drill" else "agent03"
+        answer = api(reporter).post("reports/", {**body, "site": "leeds"}, 201)
         case = Case(api, answer["incident"], answer["id"])
         if state == "reported":
             return case

@@ -5,6 +5,7 @@ import email
 import socket
 import threading
 from collections.abc import Iterator
+from email.header import decode_header, make_header
 from email.message import Message
 from typing import Any
 
@@ -48,6 +49,11 @@ class MailServer:
 
     def to(self) -> list[str]:
         return sorted(str(message["To"]) for message in self.messages)
+
+
+def subject_of(message: Message) -> str:
+    """As a person reads it."""
+    return str(make_header(decode_header(str(message["Subject"])))).strip()
 
 
 @contextlib.contextmanager
