@@ -1,6 +1,7 @@
 """A notification in words, in the recipient's language: made when it is sent or shown, never stored."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,9 +10,10 @@ from django.conf import settings
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
-from incidents.models import Note, Notification, StepRun
+from contactops.accounts.models import User
+from incidents.models import Incident, Note, Notification, StepRun
 from incidents.models.outbox import HANDED
-from incidents.notify import mailbox
+from incidents.notify import mailbox, sms
 from incidents.rulebook import Rulebook, in_force
 from incidents.times import moment
 from incidents.wording import Teller, level_name, name
@@ -112,16 +114,38 @@ def _late(item: dict[str, Any]) -> str:
     return _(" (sent %(minutes)s min late: the console was down)") % {"minutes": behind // LATE_MS}
 
 
-def mail(notification: Notification) -> tuple[str, str]:
-    """Subject and body of the e-mail, in the recipient's language and time zone."""
-    person = notification.recipient
-    zone = person.time_zone or (person.site.time_zone if person.site else "UTC")
-    with translation.override(person.language), timezone.override(ZoneInfo(zone)):
+def mail(notification: Notification, words: Words | None = None) -> tuple[str, str]:
+    """Subject and body of the e-mail, in the recipient's language and time zone. `words`: those of many, read together."""
+    with _as_read_by(notification.recipient):
         incident = notification.incident
         reported = _("Reported %(time)s") % {"time": clock_time(moment(incident.facts.points["reported"]))}
-        address = f"{settings.PUBLIC_URL}/incidents/{incident.ref}/"
         drill = [DRILL] if incident.kind == "drill" else []  # before anything else
         title = [] if incident.restricted else [incident.title]  # what leaves the console cannot be taken back
-        said = Words([notification]).lines(notification)
-        body = "\n".join([*drill, *title, "", *said, "", reported, address])
+        said = (words or Words([notification])).lines(notification)
+        body = "\n".join([*drill, *title, "", *said, "", reported, _address(incident)])
         return subject(notification), body
+
+
+def short(notification: Notification, words: Words | None = None) -> str:
+    """One SMS, in the recipient's language and time zone: what happened and what is asked, then where to read on. Of a
+    restricted incident the reference and the level only."""
+    with _as_read_by(notification.recipient):
+        incident = notification.incident
+        level = _("level %(level)s") % {"level": incident.level} if incident.level else ""
+        drill = _("DRILL") if incident.kind == "drill" else ""
+        head = " ".join(part for part in (drill, incident.ref, level) if part)
+        if incident.restricted:
+            return sms.fitted(head, [], "")
+        said = (words or Words([notification])).lines(notification)
+        return sms.fitted(head, [say(incident.type.name), *said, incident.title], _address(incident))
+
+
+def _address(incident: Incident) -> str:
+    return f"{settings.PUBLIC_URL}/incidents/{incident.ref}/"
+
+
+@contextmanager
+def _as_read_by(person: User) -> Iterator[None]:
+    zone = person.time_zone or (person.site.time_zone if person.site else "UTC")
+    with translation.override(person.language), timezone.override(ZoneInfo(zone)):
+        yield
