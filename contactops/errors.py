@@ -1,4 +1,4 @@
-"""The three ways a request can be refused. A leaf module: anybody may import it."""
+"""The ways in which a request can be refused. A leaf module: anybody may import it."""
 
 from collections.abc import Sequence
 
@@ -43,3 +43,10 @@ class Conflict(DomainError):
 
     status = 409
     code = "conflict"
+
+
+class TooMany(DomainError):
+    """Asked for too often within a minute."""
+
+    status = 429
+    code = "too_many"

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from contactops.accounts.models import Role, User
+from contactops.accounts.models import ADMIN_ROLES, Role, User
 from contactops.errors import NotAllowed, NotFound
 from incidents.engine import lifecycle
 from incidents.engine.lifecycle import MAJOR
@@ -151,6 +151,21 @@ def step_permitted(user: User, step: StepRun, verb: str) -> bool:
 def acts(user: User) -> bool:
     """Whether this person has a part in incidents. Auditors look; an administrator runs the system."""
     return user.role not in (Role.AUDITOR, Role.ADMINISTRATOR)
+
+
+def runs_the_system(user: User) -> bool:
+    """People, sites, channels: the administrators' business."""
+    return user.role == Role.ADMINISTRATOR
+
+
+def require_settings(user: User) -> None:
+    if not runs_the_system(user):
+        raise NotAllowed(_("Your role does not allow this."))
+
+
+def require_settings_read(user: User) -> None:
+    if user.role not in ADMIN_ROLES:
+        raise NotAllowed(_("Your role does not allow this."))
 
 
 def require(user: User, incident: Incident, verb: str, body: Mapping[str, Any] | None = None) -> None:

@@ -10,6 +10,7 @@ from django.utils.timezone import is_aware
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from contactops.accounts.models import THROUGH_A_GATEWAY, Channel
 from incidents.engine import lifecycle
 from incidents.engine.plan import AUDIENCES, LEVELS
 from incidents.models.incident import SCOPES
@@ -281,3 +282,29 @@ class Waive(Input):
 class Redact(Input):
     seq = serializers.IntegerField(min_value=1)
     reason = text()
+
+
+class ChangeGateway(serializers.Serializer):
+    """Without a URL the one that is set stays: it is never shown, so it cannot be sent back."""
+
+    name = serializers.CharField(max_length=60)
+    url = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+    site = serializers.CharField(max_length=30, required=False, allow_blank=True)
+
+
+class AddGateway(ChangeGateway):
+    channel = choice([channel.value for channel in THROUGH_A_GATEWAY])
+    url = serializers.CharField(max_length=1000)
+    enabled = serializers.BooleanField(required=False)
+
+
+class Address(serializers.Serializer):
+    address = serializers.CharField(max_length=LINE)
+
+
+class AddContact(Address):
+    channel = choice([channel.value for channel in Channel if channel != Channel.CONSOLE])
+
+
+class Code(serializers.Serializer):
+    code = serializers.CharField(max_length=20)

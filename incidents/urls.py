@@ -4,7 +4,20 @@ from django.urls import path, register_converter
 
 from incidents.api.urls import BigInt
 from incidents.verbs import VERBS
-from incidents.views import actions, agent, links, manager, person, room, sites, styleguide, supervisor, system
+from incidents.views import (
+    actions,
+    agent,
+    channels,
+    contacts,
+    links,
+    manager,
+    person,
+    room,
+    sites,
+    styleguide,
+    supervisor,
+    system,
+)
 
 register_converter(BigInt, "number")
 
@@ -19,8 +32,15 @@ urlpatterns = [
     path("inbox/", person.inbox, name="inbox"),
     path("inbox/<number:pk>/<slug:verb>/", person.answer, name="answer"),
     path("a/<str:token>/", links.link, name="link"),
+    path("contacts/", contacts.contacts, name="contacts"),
+    path("contacts/add/", contacts.add, name="contact-add"),
+    path("contacts/<number:pk>/<slug:verb>/", contacts.act, name="contact-act"),
     path("system/", system.system, name="system"),
     path("system/outbox/", system.outbox, name="outbox"),
+    path("system/channels/", channels.channels, name="channels"),
+    path("system/channels/add/", channels.add, name="channel-add"),
+    path("system/channels/test-mail/", channels.test_mail, name="channel-test-mail"),
+    path("system/channels/<number:pk>/<slug:verb>/", channels.act, name="channel-act"),
     path("system/mail/", system.mail, name="mail"),
     path("system/mail/<str:key>/", system.one_mail, name="one-mail"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),

@@ -3,10 +3,12 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from contactops.accounts import addresses, gateway_urls
 from contactops.validators import validate_time_zone
 
 
@@ -106,10 +108,24 @@ class User(AbstractUser):
 class Channel(models.TextChoices):
     CONSOLE = "console", _("In the console")
     EMAIL = "email", _("E-mail")
+    SMS = "sms", _("SMS")
+    VOICE = "voice", _("Phone call, read out")
+    DINGTALK = "dingtalk", _("DingTalk")
+    WECOM = "wecom", _("WeCom")
+    FEISHU = "feishu", _("Feishu")
+    SLACK = "slack", _("Slack")
+    TEAMS = "teams", _("Microsoft Teams")
+    TELEGRAM = "telegram", _("Telegram")
+    WEBHOOK = "webhook", _("Webhook")
+
+
+OURS = (Channel.CONSOLE, Channel.EMAIL)  # what the console sends by itself; everything else goes through a gateway
+THROUGH_A_GATEWAY = tuple(channel for channel in Channel if channel not in OURS)
 
 
 class ContactPoint(models.Model):
-    """One way to reach one person; tried in order. Everybody has the console without a row here."""
+    """One way to reach one person; tried in order. Everybody has the console without a row here. A trigger takes
+    `verified_at` back when the address changes: nobody has shown yet that the new one is theirs."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="contact_points")
     channel = models.CharField(_("channel"), max_length=16, choices=Channel.choices)
@@ -128,6 +144,56 @@ class ContactPoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.channel} {self.address}"
+
+    def clean(self) -> None:
+        """As for the person who writes it down: an address as its channel takes it."""
+        try:
+            self.address = addresses.clean(self.channel, self.address)
+        except ValidationError as error:
+            raise ValidationError({"address": error}) from None
+
+
+class Gateway(models.Model):
+    """How the messages of one channel leave the house: an Apprise URL, in which `{address}` stands for the person's. It
+    may hold passwords: it is never shown again, nor written into a log or an error."""
+
+    channel = models.CharField(_("channel"), max_length=16, choices=[(c.value, c.label) for c in THROUGH_A_GATEWAY])
+    name = models.CharField(_("name"), max_length=60)
+    url = models.CharField(_("URL"), max_length=1000)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    site = models.ForeignKey(
+        "plans.Site", verbose_name=_("site"), null=True, blank=True, on_delete=models.PROTECT, related_name="gateways"
+    )
+    last_test_at = models.DateTimeField(_("last test"), null=True, blank=True)
+    last_test_result = models.CharField(_("what the test said"), max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["channel", "site", "-enabled", "name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(channel__in=THROUGH_A_GATEWAY), name="gateway_channel_is_one_that_needs_it"
+            ),
+            models.UniqueConstraint(
+                fields=["channel", "site"],
+                condition=models.Q(enabled=True),
+                nulls_distinct=False,
+                name="one_gateway_of_a_channel_is_enabled_per_site",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(last_test_at=None, last_test_result="")
+                | (models.Q(last_test_at__isnull=False) & ~models.Q(last_test_result="")),
+                name="gateway_test_has_a_time_and_a_result",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.channel})"
+
+    def clean(self) -> None:
+        try:
+            gateway_urls.check(self.channel, self.url)
+        except ValidationError as error:
+            raise ValidationError({"url": error}) from None
 
 
 class SignInTries(models.Model):

@@ -1,4 +1,5 @@
-"""How often somebody has tried to sign in, counted in the database: every web process sees the same number."""
+"""How often somebody has tried something that could be guessed (a password, a code), counted in the database: every web
+process sees the same number."""
 
 import hashlib
 
@@ -15,8 +16,9 @@ def key_of(address: str, name: str) -> str:
     return hashlib.sha256(f"{address} {name.strip().lower()}".encode(errors="replace")).hexdigest()
 
 
-def takes(key: str) -> bool:
-    """Count one more try of this minute, and say whether there may be one. One statement, so that nobody gets between."""
+def takes(key: str, limit: int | None = None) -> bool:
+    """Count one more try of this minute, and say whether there may be one; without a limit that of signing in. One
+    statement, so that nobody gets between."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO accounts_signintries AS t (key, minute, tries) VALUES (%s, date_trunc('minute', now()), 1)"
@@ -25,7 +27,7 @@ def takes(key: str) -> bool:
             [key],
         )
         tries: int = cursor.fetchone()[0]
-    return tries <= int(settings.SIGN_IN_TRIES_PER_MINUTE)
+    return tries <= (int(settings.SIGN_IN_TRIES_PER_MINUTE) if limit is None else limit)
 
 
 def forget(key: str) -> None:

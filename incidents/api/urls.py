@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from incidents.api import views
+from incidents.api import reach, views
 from incidents.verbs import VERBS
 
 
@@ -34,5 +34,7 @@ urlpatterns = [
     path(f"{incident}promises/", views.PromisesView.as_view()),
     path(f"{incident}notifications/", views.NotificationsView.as_view()),
     path(f"{incident}summary/", views.SummaryView.as_view()),
+    path("contacts/", reach.ContactsView.as_view()),
+    path("channels/", reach.ChannelsView.as_view()),
     path("notifications/<id:pk>/<slug:verb>/", views.AnswerView.as_view()),
 ]

@@ -255,7 +255,7 @@ def _letter(parcel: Parcel, words: wording.Words) -> gateways.Letter:
         address=head.address,
         subject=subject,
         body=body,
-        short=subject,
+        short=_short(parcel, subject, words),
         headers={
             "Message-ID": f"<{head.dedup_key.replace(':', '.')}@{host}>",
             "Auto-Submitted": "auto-generated",
@@ -263,6 +263,13 @@ def _letter(parcel: Parcel, words: wording.Words) -> gateways.Letter:
         },
         site_id=head.incident.site_id,
     )
+
+
+def _short(parcel: Parcel, subject: str, words: wording.Words) -> str:
+    """What fits into one SMS, where there is room for no more."""
+    if parcel.head.channel not in gateways.SHORT or parcel.rest:
+        return subject
+    return wording.short(parcel.head, words)
 
 
 def _mark(outcomes: Sequence[Outcome], lease: uuid.UUID) -> int:

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from contactops.accounts.models import User
 from incidents import links
-from incidents.models import Note, Notification, StepRun
+from incidents.models import Incident, Note, Notification, StepRun
 from incidents.models.outbox import HANDED
-from incidents.notify import mailbox
+from incidents.notify import mailbox, sms
 from incidents.rulebook import Rulebook, in_force
 from incidents.times import moment
 from incidents.wording import Teller, level_name, name
@@ -140,13 +140,12 @@ def mail(notification: Notification, words: Words | None = None) -> tuple[str, s
     with _as_read_by(notification.recipient):
         incident = notification.incident
         reported = _("Reported %(time)s") % {"time": clock_time(moment(incident.facts.points["reported"]))}
-        address = f"{settings.PUBLIC_URL}/incidents/{incident.ref}/"
         drill = [DRILL] if incident.kind == "drill" else []  # before anything else
         title = [] if incident.restricted else [incident.title]  # what leaves the console cannot be taken back
         said = (words or Words([notification])).lines(notification)
         tap = [_("Open this and press the button if you have it: %(link)s") % {"link": links.of(notification)}]
         called = tap if notification.ladder else []
-        body = "\n".join([*drill, *title, "", *said, *called, "", reported, address])
+        body = "\n".join([*drill, *title, "", *said, *called, "", reported, _address(incident)])
         return subject(notification), body
 
 
@@ -167,3 +166,22 @@ def digest(notifications: Sequence[Notification], words: Words) -> tuple[str, st
             said = [f"- {line}" for one in those for line in words.lines(one)]
             parts += [subject(those[0]), *dict.fromkeys(said), f"{settings.PUBLIC_URL}/incidents/{incident.ref}/", ""]
         return (f"{DRILL}: {title}" if drill else title), "\n".join(([DRILL] if drill else []) + parts)
+
+
+def short(notification: Notification, words: Words | None = None) -> str:
+    """One SMS, in the recipient's language and time zone: what happened and what is asked, then where to read on. Of a
+    restricted incident the reference and the level only."""
+    with _as_read_by(notification.recipient):
+        incident = notification.incident
+        level = _("level %(level)s") % {"level": incident.level} if incident.level else ""
+        drill = _("DRILL") if incident.kind == "drill" else ""
+        head = " ".join(part for part in (drill, incident.ref, level) if part)
+        if incident.restricted:
+            return sms.fitted(head, [], "")
+        said = (words or Words([notification])).lines(notification)
+        where = links.of(notification) if notification.ladder else _address(incident)
+        return sms.fitted(head, [say(incident.type.name), *said, incident.title], where)
+
+
+def _address(incident: Incident) -> str:
+    return f"{settings.PUBLIC_URL}/incidents/{incident.ref}/"

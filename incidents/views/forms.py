@@ -73,6 +73,11 @@ LABELS = {
     "outcome": _("Outcome"),
     "into": _("The other incident"),
     "gate": _("Which"),
+    "channel": _("Channel"),
+    "address": _("Address"),
+    "name": _("Name"),
+    "url": _("Apprise URL"),
+    "code": _("Code"),
 }
 
 

@@ -45,7 +45,16 @@ def make_cases(stack: RealStack) -> Cases:
 
 
 PAGES: dict[str, tuple[str, ...]] = {
-    "agent01": ("/report/", "/inbox/", "/plans/", "/incidents/{responding}/", "/accounts/me/", "/system/", "/nowhere/"),
+    "agent01": (
+        "/report/",
+        "/inbox/",
+        "/plans/",
+        "/incidents/{responding}/",
+        "/accounts/me/",
+        "/contacts/",
+        "/system/",
+        "/nowhere/",
+    ),
     "supervisor": (
         "/board/",
         "/board/?type=fire-alarm&level=1",
@@ -66,7 +75,15 @@ PAGES: dict[str, tuple[str, ...]] = {
     ),
     "leader": ("/board/", "/incidents/{responding}/", "/inbox/"),
     "manager": ("/overview/", "/incidents/{responding}/", "/incidents/{closed}/summary/", "/board/"),
-    "admin": ("/system/", "/system/outbox/", "/system/mail/", "/styleguide/", "/plans/house/"),
+    "admin": (
+        "/system/",
+        "/system/outbox/",
+        "/system/mail/",
+        "/system/channels/",
+        "/contacts/",
+        "/styleguide/",
+        "/plans/house/",
+    ),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from contactops.accounts.models import User
+from contactops.accounts.models import Gateway, User
 from contactops.errors import NotAllowed
 from incidents.verbs import PROMISE_VERBS, VERBS
 from plans import services as plans
@@ -148,6 +148,10 @@ def see(ref: Callable[[World], str]) -> Try:
     )
 
 
+def see_at(path: str) -> Try:
+    return lambda world, username: int(world.api(username).client.get(f"/api/v1/{path}").status_code)
+
+
 def elsewhere(world: World) -> str:
     return world.api("agent-xian").report("power-cut")
 
@@ -190,6 +194,18 @@ def change_settings(world: World, username: str) -> int:
     response = world.browser_as(username).post("/admin/plans/seat/add/", body)
     saved = response.status_code == 302 and response["Location"] == "/admin/plans/seat/"
     return 200 if saved else 404 if response.status_code == 302 else response.status_code
+
+
+def change_channels(address: str) -> Try:
+    """A gateway added, or one that nobody listens at tested: the page answers by sending the browser back to itself."""
+
+    def attempt(world: World, username: str) -> int:
+        row = Gateway.objects.create(channel="sms", name="Gone", url="json://127.0.0.1:9/", enabled=False)
+        body = {"channel": "sms", "name": "Another", "url": "json://127.0.0.1:9/", "address": "+447700900123"}
+        response = world.browser_as(username).post(address.format(pk=row.pk), body)
+        return 200 if response.status_code == 302 else response.status_code
+
+    return attempt
 
 
 @dataclass(frozen=True)
@@ -245,6 +261,13 @@ CALLS: Mapping[str, Call] = {
     "plan:publish": Call(publish),
     "settings:read": Call(page("/admin/plans/seat/")),
     "settings:change": Call(change_settings),
+    "contacts:read": Call(see_at("contacts/")),
+    "contacts:add": Call(post("contacts/", {"channel": "email", "address": "another@example.org"})),
+    "page:contacts": Call(page("/contacts/")),
+    "channels:read": Call(see_at("channels/")),
+    "page-channels:read": Call(page("/system/channels/")),
+    "channels:change": Call(change_channels("/system/channels/add/")),
+    "channels:test": Call(change_channels("/system/channels/{pk}/test/")),
 }
 
 

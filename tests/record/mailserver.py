@@ -16,16 +16,28 @@ OK = "250 OK"
 
 
 class MailServer:
-    """Keeps what it is given. `on_recipient`, `on_data`, `on_sender`: what it answers; `refuses`:
-    addresses that it does not know; `hold`: it waits before it does."""
+    """Keeps what it is given. `on_recipient`, `on_data`, `on_sender`: what it answers, `only_for` one recipient if named;
+    `refuses`: addresses that it does not know; `hold`: it waits before it does."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.on_sender = self.on_recipient = self.on_data = OK
         self.refuses: set[str] = set()
+        self.only_for = ""
+        self.connections = 0
         self.hold = threading.Event()
         self.hold.set()
         self.asked = threading.Event()
+
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        self.connections += 1
+        session.host_name = hostname
+        return responses
+
+    def is_meant(self, address: str) -> bool:
+        return self.only_for in ("", address)
 
     async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
         if self.on_sender == OK:
@@ -35,17 +47,19 @@ class MailServer:
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any) -> str:
         if address in self.refuses:
             return "550 5.1.1 No such mailbox"
-        if self.on_recipient == OK:
+        answer = self.on_recipient if self.is_meant(address) else OK
+        if answer == OK:
             envelope.rcpt_tos.append(address)
-        return self.on_recipient
+        return answer
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.asked.set()
         self.hold.wait(20)
-        if self.on_data == OK:
+        answer = self.on_data if self.is_meant(envelope.rcpt_tos[0]) else OK
+        if answer == OK:
             assert isinstance(envelope.content, bytes)
             self.messages.append(email.message_from_bytes(envelope.content))
-        return self.on_data
+        return answer
 
     def to(self) -> list[str]:
         return sorted(str(message["To"]) for message in self.messages)
