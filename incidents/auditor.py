@@ -84,7 +84,7 @@ def audit(stopping: threading.Event | None = None) -> bool:
 def _is_ours(now: datetime) -> bool:
     """Two workers that ask at once: the row is one of theirs. A round from the future was begun by a clock that has been
     set back since."""
-    _row, new = AuditRound.objects.get_or_create(pk=1, defaults={"begun_at": now})
+    _row, new = AuditRound.objects.get_or_create(of="ledger", defaults={"begun_at": now})
     due = AuditRound.objects.filter(Q(begun_at__lte=now - EVERY) | Q(begun_at__gt=now))
     return new or bool(due.update(begun_at=now))
 

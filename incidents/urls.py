@@ -4,7 +4,7 @@ from django.urls import path, register_converter
 
 from incidents.api.urls import BigInt
 from incidents.verbs import VERBS
-from incidents.views import actions, agent, manager, person, room, sites, styleguide, supervisor, system
+from incidents.views import actions, agent, manager, person, promises, room, sites, styleguide, supervisor, system
 
 register_converter(BigInt, "number")
 
@@ -16,9 +16,11 @@ urlpatterns = [
     path("board/", supervisor.board, name="board"),
     path("overview/", manager.overview, name="overview"),
     path("site/", sites.choose_site, name="choose-site"),
+    path("promises/", promises.promises, name="promises"),
     path("inbox/", person.inbox, name="inbox"),
     path("inbox/<number:pk>/<slug:verb>/", person.answer, name="answer"),
     path("system/", system.system, name="system"),
+    path("system/findings/", system.see_findings, name="see-findings"),
     path("system/outbox/", system.outbox, name="outbox"),
     path("system/mail/", system.mail, name="mail"),
     path("system/mail/<str:key>/", system.one_mail, name="one-mail"),

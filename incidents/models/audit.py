@@ -63,13 +63,10 @@ class AuditFinding(models.Model):
 class AuditRound(models.Model):
     """The auditor's last round, in one row: whose it is to begin the next one is decided by it, over all workers."""
 
-    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    of = models.CharField(max_length=20, unique=True, default="ledger")
     begun_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     incidents = models.PositiveIntegerField(default=0)
-
-    class Meta:
-        constraints = [models.CheckConstraint(condition=Q(id=1), name="audit_round_is_one_row")]
 
     def __str__(self) -> str:
         return str(self.begun_at)

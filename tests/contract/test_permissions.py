@@ -179,6 +179,11 @@ def change_settings(world: World, username: str) -> int:
     return 200 if saved else 404 if response.status_code == 302 else response.status_code
 
 
+def see_findings(world: World, username: str) -> int:
+    answer = world.browser_as(username).post("/system/findings/", {"up_to": "0"})
+    return 200 if answer.get("Location", "").startswith("/system/") else answer.status_code
+
+
 @dataclass(frozen=True)
 class Call:
     attempt: Try
@@ -194,6 +199,8 @@ CALLS: Mapping[str, Call] = {
     "page:report": Call(page("/report/")),
     "see": Call(see(lambda world: world.case.ref)),
     "see:elsewhere": Call(see(elsewhere)),
+    "promises": Call(lambda world, username: world.api(username).client.get("/api/v1/promises/").status_code),
+    "page:promises": Call(page("/promises/")),
     "acknowledge": Call(verb("acknowledge")),
     "assess": Call(verb("assess", verdict="real")),
     "notes": Call(verb("notes", text="Seen")),
@@ -229,6 +236,7 @@ CALLS: Mapping[str, Call] = {
     "plan:publish": Call(publish),
     "settings:read": Call(page("/admin/plans/seat/")),
     "settings:change": Call(change_settings),
+    "findings:seen": Call(see_findings),
 }
 
 
