@@ -14,6 +14,7 @@ from contactops.celery import app
 SILENT_S = 5.0  # no clock has looked for so long: say so on every page
 OVERDUE_S = 5.0  # a promise this far past its later of due and armed, unfired
 OUTBOX_S = 120.0
+AUDIT_S = 120.0  # no round of the auditor has ended for so long: nobody watches the watcher
 BROKER_ASK_S = 5.0
 BROKER_PATIENCE = {"socket_connect_timeout": 0.4, "socket_timeout": 0.4, "max_retries": 1}  # one that hangs is dead
 
@@ -28,7 +29,9 @@ WITH due AS (SELECT incident_id, greatest(due_at, armed_at) AS since FROM incide
      resting AS (SELECT DISTINCT jsonb_array_elements(resting)::bigint AS incident_id FROM incidents_clockbeat
                  WHERE looked_at > app_now() - make_interval(secs => %s)),
      last AS (SELECT (SELECT max(id) FROM incidents_event) AS event,
-                     (SELECT max(id) FROM incidents_deliveryattempt) AS try)
+                     (SELECT max(id) FROM incidents_deliveryattempt) AS try),
+     open AS (SELECT seen_at IS NULL AS unseen FROM incidents_auditfinding
+              WHERE seen_at IS NULL OR repaired_at IS NULL)
 SELECT app_now(),
        (SELECT concat_ws('-', event, (SELECT count(*) FROM incidents_event WHERE id > event - 500),
                          try, (SELECT concat_ws('-', count(*), count(finished_at))
@@ -39,6 +42,9 @@ SELECT app_now(),
        extract(epoch FROM app_now() - (SELECT min(next_try_at) FROM incidents_notification
                                        WHERE state IN ('queued', 'leased') AND next_try_at <= app_now())),
        (SELECT count(DISTINCT incident_id) FROM due WHERE incident_id IN (SELECT incident_id FROM resting)),
+       extract(epoch FROM app_now() - (SELECT max(ended_at) FROM incidents_auditround)),
+       (SELECT count(*) FROM open),
+       (SELECT count(*) FROM open WHERE unseen),
        (SELECT prosrc FROM pg_proc WHERE oid = 'app_now()'::regprocedure)
 """
 
@@ -46,8 +52,9 @@ SELECT app_now(),
 @dataclass(frozen=True)
 class Look:
     """What one query saw; seconds, or None where there is nothing. `moved`: changes with every event and every try to
-    deliver; `stuck`: how many incidents the clocks cannot settle although something is due in them; `plain`: app_now() is
-    the database's own clock."""
+    deliver; `stuck`: how many incidents the clocks cannot settle although something is due in them; `last_audit_s`: since
+    a round of the auditor ended; `findings`: what it found and nobody has seen, or nothing has put right; `unseen`: the
+    former alone; `plain`: app_now() is the database's own clock."""
 
     now: datetime
     moved: str
@@ -55,6 +62,9 @@ class Look:
     oldest_due_s: float | None
     oldest_outbox_s: float | None
     stuck: int
+    last_audit_s: float | None
+    findings: int
+    unseen: int
     plain: bool
 
     @property
@@ -67,10 +77,14 @@ class Look:
 
     @property
     def alarm(self) -> str:
-        """Why promises may be going unkept right now: `clock`, `stuck`, or nothing."""
+        """Why promises may be going unkept right now: `clock`, `stuck`; or why one may have been: `audit`; or nothing."""
         if not self.clock_keeps_up:
             return "clock"
-        return "stuck" if self.stuck else ""
+        return "stuck" if self.stuck else "audit" if self.unseen else ""
+
+    @property
+    def is_audited(self) -> bool:
+        return self.last_audit_s is not None and self.last_audit_s <= AUDIT_S
 
     @property
     def etag(self) -> str:
@@ -82,8 +96,19 @@ def look() -> Look:
     """One query."""
     with connection.cursor() as cursor:
         cursor.execute(_LOOK, [RESTING_S])
-        now, moved, last, due, outbox, stuck, body = cursor.fetchone()
-    return Look(now, moved, _seconds(last), _seconds(due), _seconds(outbox), stuck, plain=body.strip() == PLAIN_CLOCK)
+        now, moved, last, due, outbox, stuck, audit, findings, unseen, body = cursor.fetchone()
+    return Look(
+        now=now,
+        moved=moved,
+        last_look_s=_seconds(last),
+        oldest_due_s=_seconds(due),
+        oldest_outbox_s=_seconds(outbox),
+        stuck=stuck,
+        last_audit_s=_seconds(audit),
+        findings=findings,
+        unseen=unseen,
+        plain=body.strip() == PLAIN_CLOCK,
+    )
 
 
 def _seconds(value: Decimal | None) -> float | None:
@@ -119,7 +144,8 @@ def broker_answers() -> bool:
 
 def report(seen: Look | None = None) -> tuple[int, dict[str, Any]]:
     """Status code and body of /healthz, from a look already taken or a new one. A dead broker alone is degraded: promises
-    are still kept. So is an incident that cannot be settled: no other process would settle it."""
+    are still kept. So is an incident that cannot be settled: no other process would settle it. So is what the auditor found,
+    until somebody has seen it and it is mended, and an auditor that does not look."""
     try:
         seen = seen or look()
     except Error:
@@ -127,6 +153,7 @@ def report(seen: Look | None = None) -> tuple[int, dict[str, Any]]:
     broker = broker_answers()
     well = seen.clock_keeps_up and seen.plain
     fine = broker and (seen.oldest_outbox_s or 0) <= OUTBOX_S and not seen.stuck
+    fine = fine and seen.is_audited and not seen.findings
     word = "down" if not well else "ok" if fine else "degraded"
     body = {
         "status": word,
@@ -135,6 +162,7 @@ def report(seen: Look | None = None) -> tuple[int, dict[str, Any]]:
         "oldest_due_s": seen.oldest_due_s,
         "oldest_outbox_s": seen.oldest_outbox_s,
         "stuck": seen.stuck,
+        "audit": {"last_s": seen.last_audit_s, "findings": seen.findings},
         "broker": broker,
     }
     return (200 if well else 503), body

@@ -55,7 +55,8 @@ def banner(request: HttpRequest) -> HttpResponseBase:
         return HttpResponseStopPolling(render_to_string("_signed_out.html"))
     if request.GET.get("alarm") == alarm:
         return HttpResponse(status=204)
-    return HttpResponse(render_to_string("_banner.html", {"alarm": alarm, "polls": "polls" in request.GET}))
+    context = {"alarm": alarm, "polls": "polls" in request.GET, "user": request.user}
+    return HttpResponse(render_to_string("_banner.html", context))
 
 
 @login_not_required
@@ -88,7 +89,8 @@ def healthz(request: HttpRequest) -> JsonResponse:
 _COUNTS = """
 SELECT (SELECT count(*) FROM incidents_incident WHERE status <> 'closed'),
        (SELECT count(*) FROM incidents_timer WHERE state = 'fired'),
-       (SELECT count(*) FROM incidents_timer WHERE state = 'fired' AND system_late > interval '60 seconds')
+       (SELECT count(*) FROM incidents_timer WHERE state = 'fired' AND system_late > interval '60 seconds'),
+       (SELECT count(*) FROM incidents_auditfinding)
 """
 
 
@@ -100,12 +102,15 @@ class ConsoleCollector(Collector):
         seen = health.look()
         with connection.cursor() as cursor:
             cursor.execute(_COUNTS)
-            live, fired, late = cursor.fetchone()
+            live, fired, late, found = cursor.fetchone()
         last = float("inf") if seen.last_look_s is None else seen.last_look_s
+        audited = float("inf") if seen.last_audit_s is None else seen.last_audit_s
         yield GaugeMetricFamily("contactops_clock_last_look_seconds", "Since any clock looked at the ledger", last)
         yield GaugeMetricFamily("contactops_oldest_due_seconds", "Oldest unfired promise", seen.oldest_due_s or 0)
         yield GaugeMetricFamily("contactops_oldest_outbox_seconds", "Oldest unsent message", seen.oldest_outbox_s or 0)
         yield GaugeMetricFamily("contactops_stuck_incidents", "Incidents the clocks cannot settle", seen.stuck)
+        yield GaugeMetricFamily("contactops_audit_last_seconds", "Since a round of the auditor ended", audited)
+        yield CounterMetricFamily("contactops_audit_findings", "What the auditor has ever found", found)
         yield GaugeMetricFamily(
             "contactops_live_streams", "Open pages that hold a stream, of this process", len(hub.streams)
         )

@@ -34,6 +34,9 @@ RIGHTS: Mapping[str, frozenset[Right]] = {
     Role.AUDITOR: frozenset(),
 }
 
+# Whose work is more than one incident: the board, the list, the ledger.
+WATCHES = frozenset({Role.LEADER, Role.SUPERVISOR, Role.MANAGER, Role.AUDITOR, Role.ADMINISTRATOR})
+
 # What each verb needs. Verbs that are not here depend on more than the verb: see `permitted`.
 NEEDS: Mapping[str, Right] = {
     "acknowledge": Right.HANDLE,
@@ -76,6 +79,18 @@ def incident_for(user: User, ref: str) -> Incident:
     if incident is None:
         raise NotFound(_("There is no such incident, or you may not see it."))
     return incident
+
+
+def require_console(user: User) -> None:
+    """Running the console itself is the administrator's; the auditor looks."""
+    if user.role != Role.ADMINISTRATOR:
+        raise NotAllowed(_("Your role does not allow this."))
+
+
+def require_ledger(user: User) -> None:
+    """Whoever watches more than one incident may read the promises of all they can see."""
+    if user.role not in WATCHES:
+        raise NotAllowed(_("Your role does not allow this."))
 
 
 def owns(user: User, step: StepRun) -> bool:

@@ -3,7 +3,7 @@ not depend on how many incidents there are."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, OuterRef, Q, Subquery
@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from contactops.accounts.models import User
 from incidents import access
 from incidents.engine import lifecycle
-from incidents.engine.ledger import FIRED, PENDING
+from incidents.engine.ledger import PENDING
 from incidents.models import Incident, Report, StepRun, Timer
 from incidents.models.incident import IncidentQuerySet
+from incidents.promised import DOWNTIME, Downtime, after_downtime, in_one, late_after_downtime
 from incidents.rulebook import Rulebook, in_force
 from incidents.times import db_now
 from incidents.wording import Teller
@@ -25,7 +26,6 @@ from plans.texts import say
 LIVE_PER_PAGE = 50
 TRIAGE_SHOWN = 50
 CLOSED_SHOWN = 20
-_LATE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Board:
     closed_today: int
     last_closed: Incident | None
     cards: Mapping[int, Card]
+    downtime: Downtime
     now: datetime
 
     @property
@@ -61,30 +62,51 @@ _WAITING = Q(status__in=lifecycle.TRIAGE)
 _RESPONDING = Q(status=lifecycle.RESPONDING)
 
 
-def board(user: User, filters: Q | None = None, page: str | int | None = 1, now: datetime | None = None) -> Board:
+def board(
+    user: User,
+    filters: Q | None = None,
+    page: str | int | None = 1,
+    now: datetime | None = None,
+    looked_at: datetime | None = None,
+) -> Board:
+    """`looked_at`: when the reader last looked at what was late after downtime."""
     rows, now = _rows(user, filters), now or db_now()
     triage = list(rows.filter(_WAITING).order_by("-status", "reported_at")[:TRIAGE_SHOWN])
-    today = Q(closed_at__gte=_midnight(now))
-    counted = rows.filter(_WAITING | _RESPONDING | today).aggregate(
-        waiting=Count("pk", filter=_WAITING),
-        responding=Count("pk", filter=_RESPONDING),
-        closed=Count("pk", filter=today),
-    )
+    counted, downtime = _counted(user, filters, now, looked_at)
     live = Paginator(rows.filter(_RESPONDING).order_by("level", "-reported_at"), LIVE_PER_PAGE)
-    live.count = counted["responding"]  # type: ignore[misc]  # or it would be counted again
+    live.count = counted.get("responding", 0)  # type: ignore[misc]  # or it would be counted again
     shown = live.get_page(page)
     shown.object_list = list(shown.object_list)
     return Board(
         triage=triage,
-        triage_count=counted["waiting"],
+        triage_count=counted.get("waiting", 0),
         live=shown,
-        closed_today=counted["closed"],
+        closed_today=counted.get("closed", 0),
         last_closed=None
         if triage or shown.object_list
         else rows.exclude(closed_at=None).order_by("-closed_at").first(),
         cards=cards([*triage, *shown.object_list]),
+        downtime=downtime,
         now=now,
     )
+
+
+def _counted(
+    user: User, filters: Q | None, now: datetime, looked_at: datetime | None
+) -> tuple[dict[str, int], Downtime]:
+    """How many wait, are responded to and were closed today, and what was late after downtime. One query for both."""
+    seen, today = _seen(user, filters), Q(closed_at__gte=_midnight(now))
+    numbers = {
+        "waiting": Count("pk", filter=_WAITING),
+        "responding": Count("pk", filter=_RESPONDING),
+        "closed": Count("pk", filter=today),
+    }
+    row = User.objects.filter(pk=user.pk).values_list(
+        in_one(seen.filter(_WAITING | _RESPONDING | today), **numbers),
+        in_one(late_after_downtime(seen, now, looked_at), **DOWNTIME),
+    )
+    counted, late = row.get()
+    return counted or {}, Downtime.of(late or {})
 
 
 def cards(incidents: Sequence[Incident]) -> dict[int, Card]:
@@ -133,22 +155,22 @@ def _words(incident: Incident, row: Timer, book: Rulebook, steps: Mapping[int, I
 
 @dataclass(frozen=True)
 class Overview:
-    """The manager's page. `mine`: the open decisions that this person may take; `others`: those they may only watch.
-    `late`: promises of live incidents that the console itself kept late."""
+    """The manager's page. `mine`: the open decisions that this person may take; `others`: those they may only watch."""
 
     live: list[Incident]
     mine: list[StepRun]
     others: list[StepRun]
     closed: list[Incident]
     cards: Mapping[int, Card]
-    late: int
+    downtime: Downtime
     now: datetime
 
 
-def overview(user: User, filters: Q | None = None, now: datetime | None = None) -> Overview:
-    rows = _rows(user, filters)
+def overview(
+    user: User, filters: Q | None = None, now: datetime | None = None, looked_at: datetime | None = None
+) -> Overview:
+    rows, now = _rows(user, filters), now or db_now()
     live = list(rows.live().order_by("level", "-reported_at"))
-    late = Timer.objects.filter(incident__in=rows.live(), state=FIRED, system_late__gt=_LATE)
     decisions = _decisions(rows)
     mine = [step for step in decisions if access.step_permitted(user, step, "complete")]
     return Overview(
@@ -157,8 +179,8 @@ def overview(user: User, filters: Q | None = None, now: datetime | None = None) 
         others=[step for step in decisions if step not in mine],
         closed=list(rows.filter(status=lifecycle.CLOSED).order_by("-closed_at")[:CLOSED_SHOWN]),
         cards=cards(live),
-        late=late.count(),
-        now=now or db_now(),
+        downtime=after_downtime(_seen(user, filters), now, looked_at),
+        now=now,
     )
 
 
@@ -176,8 +198,12 @@ def _rows(user: User, filters: Q | None) -> IncidentQuerySet:
         .exclude(due_at=None)
         .order_by("due_at", "pk")
     )
-    rows = Incident.objects.visible_to(user).filter(filters or Q()).select_related("type", "site", "commander")
+    rows = _seen(user, filters).select_related("type", "site", "commander")
     return rows.annotate(owed_due=Subquery(owed.values("due_at")[:1]), owed_title=Subquery(owed.values("title")[:1]))
+
+
+def _seen(user: User, filters: Q | None) -> IncidentQuerySet:
+    return Incident.objects.visible_to(user).filter(filters or Q())
 
 
 def _midnight(now: datetime) -> datetime:

@@ -18,6 +18,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 
 from contactops.listening import Ear
 from incidents import hints
+from incidents.auditor import Auditor
 from incidents.engine.ledger import PENDING
 from incidents.models import ClockBeat, Timer
 from incidents.record import settle
@@ -154,20 +155,22 @@ def seconds_to_next(without: Collection[int] = ()) -> float:
 
 
 class ClockStep(bootsteps.StartStopStep):
-    """Starts the clock with the worker, before and without the broker, and stops it with the worker."""
+    """Starts the clock and the auditor with the worker, before and without the broker, and stops them with the worker."""
 
     requires = {"celery.worker.components:Pool"}  # a process that has threads should not fork
 
     def __init__(self, worker: Any, **kwargs: Any) -> None:
-        self.clock: Clock | None = None
+        self.threads: list[Clock | Auditor] = []
 
     def start(self, worker: Any) -> None:
-        self.clock = Clock(f"{socket.gethostname()}:{os.getpid()}")
-        self.clock.start()
+        self.threads = [Clock(f"{socket.gethostname()}:{os.getpid()}"), Auditor()]
+        for thread in self.threads:
+            thread.start()
 
     def stop(self, worker: Any) -> None:
-        if self.clock:
-            self.clock.stop()
-            self.clock.join(timeout=3)
+        for thread in self.threads:
+            thread.stop()
+        for thread in self.threads:
+            thread.join(timeout=3)
 
     terminate = stop

@@ -1,7 +1,7 @@
 """What each verb takes, checked once for the API and the pages. Field errors are in the reader's language."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.http import QueryDict
@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from contactops.accounts.models import THROUGH_A_GATEWAY, Channel
+from incidents import promised
 from incidents.engine import lifecycle
 from incidents.engine.plan import AUDIENCES, LEVELS
 from incidents.models.incident import SCOPES
@@ -209,6 +210,41 @@ class Extend(Input):
     until = Moment(required=False, allow_null=True)
     by = Duration(required=False, allow_blank=True)
     reason = text()
+
+
+class Day(serializers.DateField):
+    """A day where the reader lives, as in 2026-03-02."""
+
+    default_error_messages = {"range": _("Write a day between 2000 and 2199.")}
+
+    def to_internal_value(self, value: Any) -> date:
+        day: date = super().to_internal_value(value)
+        if not OLDEST.year <= day.year < 2200:
+            self.fail("range")
+        return day
+
+
+class LedgerFilter(serializers.Serializer):
+    """What a list of promises is narrowed to. What is left empty is not asked for."""
+
+    site = serializers.CharField(max_length=30, required=False, allow_blank=True)
+    state = choice(promised.STATES, required=False, allow_blank=True)
+    kind = choice(lifecycle.KINDS, required=False, allow_blank=True)
+    plan = serializers.SlugField(max_length=60, required=False, allow_blank=True)
+    rule = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    incident = serializers.CharField(max_length=16, required=False, allow_blank=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        """`from` is a word of the language, so it cannot be written as a class attribute."""
+        return {**super().get_fields(), **{name: Day(required=False) for name in DAYS}}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        asked = {name: value for name in self.fields if (value := data.get(name, ""))}
+        given: dict[str, Any] = super().to_internal_value(asked)
+        return given
+
+
+DAYS = ("from", "to")
 
 
 class Reason(Input):

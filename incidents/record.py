@@ -5,9 +5,10 @@ on how many changes there are.
 """
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -23,12 +24,14 @@ from incidents.engine.plan import RuleSet, key_of
 from incidents.engine.state import IncidentState, dump
 from incidents.engine.state import StepRun as Run
 from incidents.engine.turn import Turn, take
-from incidents.models import Event, Incident, Note, Timer
+from incidents.models import AuditFinding, Event, Incident, Note, Timer
 from incidents.models import StepRun as StepRow
 from incidents.notify import outbox
 from incidents.rulebook import Pair, Rulebook, in_force
 from incidents.times import MS, db_now, moment, ms, optional
 from plans.models import Group
+
+log = logging.getLogger(__name__)
 
 INCIDENT_COLUMNS = [
     *("status", "outcome", "level", "type", "revision", "commander", "merged_into", "title"),
@@ -89,7 +92,7 @@ def record(changes: Sequence[Change], *, skip_locked: bool = False) -> dict[int,
         if not incidents:
             return {}
         # The clock is read after the locks: what waited for one is written at the time it got it.
-        pending, now = _pending(incidents), ms(db_now())
+        pending, now = pending_rows(incidents), ms(db_now())
         book = Rulebook(_revisions(incidents.values(), changes))
         on_duty = OnDuty(incidents.values(), book.rules, moment(now))
         by_incident = _by_incident(changes)
@@ -98,6 +101,7 @@ def record(changes: Sequence[Change], *, skip_locked: bool = False) -> dict[int,
             for pk, incident in incidents.items()
         ]
         _write([change.note for change in changes if change.note], done, book)
+        AuditFinding.objects.bulk_create([row for item in done for row in _findings(item, moment(now))])
     return incidents
 
 
@@ -115,7 +119,8 @@ def _lock(ids: set[int], skip_locked: bool) -> dict[int, Incident]:
     return incidents
 
 
-def _pending(incidents: Mapping[int, Incident]) -> dict[int, dict[str, Entry]]:
+def pending_rows(incidents: Iterable[int]) -> dict[int, dict[str, Entry]]:
+    """What the ledger holds as pending for these incidents, by id and key. One query."""
     found: dict[int, dict[str, Entry]] = {}
     for row in Timer.objects.filter(incident__in=incidents, state=PENDING):
         found.setdefault(row.incident_id, {})[row.key] = Entry(
@@ -199,6 +204,24 @@ def _write(notes: list[Note], done: list[_Written], book: Rulebook) -> None:
     outbox.write([(item.incident, item.turn) for item in done], groups)
     if done:
         hints.after_commit([item.moved for item in done])
+
+
+def _findings(item: _Written, now: datetime) -> Iterable[AuditFinding]:
+    """What the turn had to put right before anything else, for those who run the console to know."""
+    for mend in item.turn.mended:
+        log.error(
+            "%s: promise %s was %s in the ledger and has been put right", item.incident, mend.after.key, mend.kind
+        )
+        was = {"was": moment(mend.before.due).isoformat()} if mend.before else {}
+        due = {"due": moment(mend.after.due).isoformat()} if mend.kind != "extra" else {}
+        yield AuditFinding(
+            incident=item.incident,
+            kind=mend.kind,
+            key=mend.after.key,
+            detail={**due, **was},
+            found_at=now,
+            repaired_at=now,
+        )
 
 
 def _chain(item: _Written) -> None:

@@ -299,7 +299,7 @@ def promises(incident: Incident, now: datetime | None = None) -> list[PromiseVie
     return [
         PromiseView(
             timer=row,
-            late=_lateness(row, done, now),
+            late=deadline_lateness(row, done, now),
             words=teller.rule(row.plan, revisions.get(row.activation, 0), row.rule),
             paused=row.base in paused and row.n == (state.fired[row.base].n + 1 if row.base in state.fired else 1),
         )
@@ -307,7 +307,10 @@ def promises(incident: Incident, now: datetime | None = None) -> list[PromiseVie
     ]
 
 
-def _lateness(row: Timer, done: Mapping[tuple[int, str, Any], datetime | None], now: datetime) -> timedelta | None:
+Done = Mapping[tuple[int, str, Any], datetime | None]  # when a step was done, by activation, step and deadline
+
+
+def deadline_lateness(row: Timer, done: Done, now: datetime) -> timedelta | None:
     """The plan's lateness; that of a missed deadline lasts until its step was done."""
     step = (row.activation, f"{row.plan}.{row.action.removeprefix('overdue:')}", row.due_at)
     if row.state != FIRED or step not in done:

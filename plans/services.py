@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-from django.utils import timezone
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from contactops.accounts.models import Role, User
@@ -72,7 +71,7 @@ def publish(
     author = revision.author or by
     _may_draft(by)
     _may_approve(approved_by, {author, by})
-    now = timezone.now()
+    now = _now()
     plan.revisions.filter(status=RevisionStatus.PUBLISHED).update(status=RevisionStatus.RETIRED)
     revision.status = RevisionStatus.PUBLISHED
     revision.author, revision.approver = author, approved_by
@@ -81,6 +80,14 @@ def publish(
     revision.save()
     _take_over(plan, revision.document)
     return revision
+
+
+def _now() -> datetime:
+    """The database's clock, as for everything that is promised. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT app_now()")
+        now: datetime = cursor.fetchone()[0]
+    return now
 
 
 def _may_draft(person: User) -> None:

@@ -152,6 +152,73 @@ class Wording:
             lines.append(_("The clock stands still while: %(fact)s") % {"fact": self.fact(rule["pause"])})
         return lines
 
+    def firing(self, rule_id: str, n: int) -> str:
+        """What the n-th firing of a rule is and when it comes, also of the rules that compiling made."""
+        kind, _dash, name = rule_id.partition("-")
+        made = self._MADE.get(kind)
+        if made and (sentence := made(self, name, n)):
+            return sentence
+        rule = next((rule for rule in self.document.get("rules", []) if rule["id"] == rule_id), None)
+        if rule is None:
+            return rule_id
+        stages = rule.get("stages") or [rule]
+        if n <= len(stages):
+            return self._stage(rule["clock"], stages[n - 1])
+        return _("%(again)s: %(actions)s") % {
+            "again": self.repeat(rule["repeat"]),
+            "actions": self.actions(stages[-1]["do"]),
+        }
+
+    def _deadline(self, name: str, n: int) -> str:
+        found = [*self.document.get("steps", []), *self.document.get("stand_down", [])]
+        step = next((step for step in found if step["id"] == name and "due" in step), None)
+        if step is None:
+            return ""
+        due = step["due"]
+        facts = {"step": say(step["title"]), "time": self.due(due)}
+        if not isinstance(due, str) and n > 1:
+            return _("“%(step)s” is still open: a reminder every %(time)s") % {
+                **facts,
+                "time": self.span(due["repeat"]["every"]),
+            }
+        if isinstance(due, str) or "clock" not in due:
+            return _("“%(step)s” is due %(time)s after it is opened") % facts
+        return _("“%(step)s” is due %(time)s") % facts
+
+    def _cadence(self, name: str, n: int) -> str:
+        cadence = next((one for one in self.document.get("communications", []) if one["audience"] == name), None)
+        if cadence is None:
+            return ""
+        if n == 1:
+            facts = {"audience": audience_name(name), "time": self.span(cadence["every"])}
+            return _("The next update to %(audience)s is due %(time)s after the last one or the activation") % facts
+        facts = {"audience": audience_name(name), "time": self.span(cadence["remind"])}
+        return _("Without an update to %(audience)s, a reminder every %(time)s") % facts
+
+    def _ladder(self, name: str, n: int) -> str:
+        ladder = self.document.get("ladders", {}).get(name)
+        return (
+            _("Who is called out has %(time)s to answer; then the next one is") % {"time": self.span(ladder["answer"])}
+            if ladder
+            else ""
+        )
+
+    def _lease(self, name: str, n: int) -> str:
+        ladder = self.document.get("ladders", {}).get(name, {})
+        return (
+            _("Who answered a call-out and is not heard of for %(time)s is no longer counted on")
+            % {"time": self.span(ladder["lease"])}
+            if "lease" in ladder
+            else ""
+        )
+
+    _MADE: Mapping[str, Callable[["Wording", str, int], str]] = {
+        "due": _deadline,
+        "update": _cadence,
+        "ladder": _ladder,
+        "lease": _lease,
+    }
+
     def _stage(self, clock: str | list[str], stage: Json) -> str:
         facts = {
             "time": self.span(stage["after"]),

@@ -49,6 +49,24 @@ def test_only_record_writes_history() -> None:
     assert found == ["record.py"]
 
 
+# Where the clock of the computer a process runs on is read all the same, and why nothing that is promised hangs on it.
+HOST_CLOCK = {
+    "contactops/pages.py": "the time on a page while the database does not answer",
+    "incidents/templatetags/frame_tags.py": "the same",
+    "incidents/templatetags/incident_tags.py": "whether a time is today’s and needs no date",
+    "contactops/live.py": "whether a session has run out, as Django has it",
+    "incidents/models/replies.py": "when an answer to a repeated call was kept; it is thrown away after a week",
+}
+
+
+def test_the_host_s_clock_decides_nothing() -> None:
+    """Business time is the database's: a computer whose clock is wrong fires nothing early or late."""
+    reads = re.compile(r"\b(timezone\.now|datetime\.now|datetime\.today|utcnow|time\.time|date\.today|localdate)\(")
+    reads_too = re.compile(r"localtime\(\)|\bauto_now|functions import .*\bNow\b|CURRENT_TIMESTAMP")
+    texts = {str(path.relative_to(BASE)): path.read_text() for path in sources()}
+    assert {name for name, text in texts.items() if reads.search(text) or reads_too.search(text)} == set(HOST_CLOCK)
+
+
 def addresses(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:
     for pattern in patterns:
         route = prefix + str(pattern.pattern)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.db import Error
@@ -64,8 +63,7 @@ class PersonPreferencesMiddleware:
         user = _person(request)
         if user is None:
             return self.get_response(request)
-        zone = user.time_zone or (user.site.time_zone if user.site else "UTC")
-        with translation.override(user.language), timezone.override(ZoneInfo(zone)):
+        with translation.override(user.language), timezone.override(user.zone):
             response = self.get_response(request)
             response.headers.setdefault("Content-Language", user.language)
         return response

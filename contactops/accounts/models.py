@@ -1,6 +1,7 @@
 """Who logs in, what they may be told and where."""
 
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
@@ -94,6 +95,11 @@ class User(AbstractUser):
         """Home site and the sites they are also responsible for. Queries once per instance."""
         mine = models.Q(pk=self.site_id) | models.Q(responsible_people=self)
         return list(self.sites.model.objects.filter(mine).distinct())
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Their own time zone, else that of their site."""
+        return ZoneInfo(self.time_zone or (self.site.time_zone if self.site else "UTC"))
 
     @property
     def own_site_ids(self) -> set[int]:

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from contactops.accounts.models import User
 from incidents.engine.ledger import PENDING
 from incidents.models import Event, Incident, Notification, Report
+from incidents.reasons import Why
 from incidents.selectors import CLOCKS, Line, PromiseView, Room, StepView
 from plans.texts import say
 
@@ -266,6 +267,35 @@ class Promise(serializers.Serializer):
 
     def get_system_late_s(self, view: PromiseView) -> float | None:
         return seconds(view.timer.system_late)
+
+
+class Reason(serializers.Serializer):
+    """Why a promise exists: its rule, the clock that runs for it and the entry of the timeline that began it."""
+
+    rule = serializers.CharField()
+    plan = serializers.CharField()
+    clock = serializers.CharField()
+    since = Moment(allow_null=True)
+    seq = serializers.IntegerField(help_text="The number of that entry.")
+    after_s = serializers.SerializerMethodField(help_text="The rule's time, at the level and speed that count.")
+    level = serializers.IntegerField(allow_null=True)
+    changed = serializers.ListField(child=serializers.CharField())
+
+    def get_after_s(self, why: Why) -> float | None:
+        return seconds(why.span)
+
+
+class LedgerRow(Promise):
+    """One row of the ledger of all incidents. `kept`: on-time, missed, late, late-by-console, after-downtime, or its state
+    where it was not kept."""
+
+    incident = serializers.CharField(source="incident.ref")
+    incident_kind = serializers.CharField(source="incident.kind")
+    plan = serializers.CharField(source="timer.plan")
+    subject = serializers.CharField(source="timer.subject")
+    n = serializers.IntegerField(source="timer.n")
+    kept = serializers.CharField()
+    why = Reason()
 
 
 class NotificationRow(serializers.ModelSerializer):

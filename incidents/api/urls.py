@@ -25,6 +25,7 @@ incident = "incidents/<str:ref>/"
 urlpatterns = [
     path("reports/", views.ReportsView.as_view()),
     path("reports/<uuid:pk>/", views.ReportView.as_view()),
+    path("promises/", views.LedgerView.as_view()),
     path("incidents/", views.IncidentsView.as_view()),
     path(incident, views.IncidentView.as_view()),
     *(path(f"{incident}{name}/", views.verb_view(name)) for name in VERBS),

@@ -15,11 +15,14 @@ from rest_framework.serializers import Serializer
 
 from contactops.api import IDEMPOTENCY_KEY, Pages, View, caller
 from contactops.errors import NotFound
-from incidents import access, inputs, reporting, selectors, services, summaries
+from incidents import access, inputs, promised, reporting, selectors, services, summaries
 from incidents.api import outputs
 from incidents.api.idempotency import once
 from incidents.engine import lifecycle
+from incidents.engine.ledger import PENDING
 from incidents.models import Incident
+from incidents.promised import Asked
+from incidents.times import db_now
 from incidents.verbs import ANSWERS, PROMISE_VERBS, STEP_VERBS, VERBS, arguments
 
 
@@ -193,6 +196,26 @@ class PromisesView(View):
         """The ledger: what was promised, what fired, how late."""
         views = selectors.promises(access.incident_for(caller(request), ref))
         return Response({"results": outputs.Promise(views, many=True).data, "next": None})
+
+
+class LedgerPages(Pages):
+    """The next due first of what is pending, the newest first of the rest."""
+
+    def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
+        pending = request.query_params.get("state") == PENDING
+        return ("due_at", "pk") if pending else ("-due_at", "-pk")
+
+
+class LedgerView(View):
+    @extend_schema(parameters=[inputs.LedgerFilter], responses=outputs.listed(outputs.LedgerRow))
+    def get(self, request: Request) -> Response:
+        """The ledger of every incident the caller may see, and why each promise exists."""
+        form = inputs.LedgerFilter(data=request.query_params)
+        form.is_valid(raise_exception=True)
+        rows = promised.ledger(caller(request), Asked.of(form.validated_data))
+        pages = LedgerPages()
+        page = pages.paginate_queryset(rows, request, view=self)
+        return pages.get_paginated_response(outputs.LedgerRow(promised.shown(page, db_now()), many=True).data)
 
 
 class NotificationsView(View):

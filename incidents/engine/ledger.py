@@ -59,3 +59,17 @@ def diff(
         if key not in promised:
             changed.append(replace(old, state=STOPPED if old.base in stopped else SUPERSEDED))
     return changed
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """A row of the ledger that was not as the rules have it, and what it became. Nothing before: it was missing."""
+
+    before: Entry | None
+    after: Entry
+
+    @property
+    def kind(self) -> str:
+        if self.before is None:
+            return "missing"
+        return "moved" if self.after.state == PENDING else "extra"

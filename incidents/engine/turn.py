@@ -7,7 +7,7 @@ from incidents.engine.apply import apply
 from incidents.engine.decide import Act, decide
 from incidents.engine.effects import Duty, Notice, derived, effects
 from incidents.engine.events import Event, stamp
-from incidents.engine.ledger import COLLAPSED, FIRED, PENDING, Entry, diff, entry
+from incidents.engine.ledger import COLLAPSED, FIRED, PENDING, Entry, Mend, diff, entry
 from incidents.engine.plan import RuleSet
 from incidents.engine.promises import Promise, due_at, promises, rule_of
 from incidents.engine.state import Fact, IncidentState
@@ -30,13 +30,15 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one turn did. `written` are the ledger rows to write; `acted` the events of the acts themselves."""
+    """What one turn did. `written` are the ledger rows to write; `mended` says which were not as the rules have them when the
+    turn began: somebody changed the ledger behind our back."""
 
     state: IncidentState
     events: tuple[Event, ...]
     notices: tuple[Noticed, ...]
     written: tuple[Entry, ...]
     pending: Mapping[str, Entry]
+    mended: tuple[Mend, ...] = ()
 
 
 def take(
@@ -53,7 +55,7 @@ def take(
     So an “all clear” typed late cannot erase a promise that was broken, nor can the next act of the same batch.
     """
     work = _Work(rules, state, dict(pending), now, duty or Duty())
-    work.reconcile()  # a ledger that somebody changed behind our back is put right by the next turn
+    mended = work.mend()
     for act in acts:
         work.settle(min(act.at, now))
         work.now_for(act)
@@ -63,7 +65,8 @@ def take(
         if work.state.kind != "backfilled":
             work.settle(now)
     work.settle(now)
-    return Turn(work.state, tuple(work.events), tuple(work.notices), tuple(work.written.values()), work.pending)
+    written = tuple(work.written.values())
+    return Turn(work.state, tuple(work.events), tuple(work.notices), written, work.pending, mended)
 
 
 class _Work:
@@ -77,6 +80,15 @@ class _Work:
         self.notices: list[Noticed] = []
         self.written: dict[str, Entry] = {}
         self.promised: dict[str, Promise] = {}
+
+    def mend(self) -> tuple[Mend, ...]:
+        """A ledger that somebody changed behind our back is put right by the next turn. What it should have held was
+        promised from the last event on: that it was gone since makes the console late, not the plan."""
+        before = dict(self.pending)
+        self.armed_at = min(self.clock, self.state.as_of)
+        self.reconcile()
+        self.armed_at = self.clock
+        return tuple(Mend(before.get(row.key), row) for row in self.written.values())
 
     def now_for(self, act: Act) -> None:
         """A backfilled incident is keyed in afterwards: its promises count as armed when they would have been."""

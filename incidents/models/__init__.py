@@ -1,5 +1,6 @@
 """Rows: the append-only history, and the projection of it that can be queried."""
 
+from incidents.models.audit import AuditFinding, AuditRound
 from incidents.models.history import Event, Note
 from incidents.models.incident import Incident, RefCounter, Report, StepRun
 from incidents.models.ledger import ClockBeat, Timer
@@ -7,6 +8,8 @@ from incidents.models.outbox import DeliveryAttempt, Notification
 from incidents.models.replies import StoredReply
 
 __all__ = [
+    "AuditFinding",
+    "AuditRound",
     "ClockBeat",
     "DeliveryAttempt",
     "Event",

@@ -1,11 +1,16 @@
 """The promise ledger, and a sign of life from every clock that fires it."""
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import Q
 
 from incidents.engine import ledger
+from incidents.engine.turn import LATE_MS
 from incidents.models.base import choices, known
 from incidents.models.incident import Incident
+
+OUTAGE = timedelta(milliseconds=LATE_MS)  # kept by us so much too late, the console was down
 
 
 class Timer(models.Model):
@@ -29,7 +34,14 @@ class Timer(models.Model):
 
     class Meta:
         ordering = ["due_at", "pk"]
-        indexes = [models.Index(fields=["due_at"], condition=Q(state=ledger.PENDING), name="timer_pending_by_due")]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(state=ledger.PENDING), name="timer_pending_by_due"),
+            models.Index(
+                fields=["fired_at"],
+                condition=Q(state=ledger.FIRED, system_late__gt=OUTAGE),
+                name="timer_after_downtime",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["incident", "key"], name="promise_is_kept_once_per_incident"),
             known("state", ledger.STATES, "timer_state_is_known"),

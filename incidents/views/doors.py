@@ -11,7 +11,7 @@ from contactops.errors import NotAllowed
 from incidents import access
 from incidents.access import Right
 
-FLOOR = frozenset({Role.LEADER, Role.SUPERVISOR, Role.MANAGER, Role.AUDITOR, Role.ADMINISTRATOR})
+FLOOR = access.WATCHES
 SYSTEM = frozenset({Role.ADMINISTRATOR, Role.AUDITOR})
 HOUSE = frozenset({Role.MANAGER, Role.AUDITOR, Role.ADMINISTRATOR})
 
@@ -36,6 +36,7 @@ DOORS = (
     Door("board", gettext_lazy("Board"), "layout-dashboard", FLOOR, by_site=True),
     Door("report", gettext_lazy("Report"), "megaphone", frozenset(), Right.REPORT),
     Door("incidents", gettext_lazy("Incidents"), "list", FLOOR | {Role.MEMBER}, by_site=True),
+    Door("promises", gettext_lazy("Promises"), "alarm-clock", FLOOR, by_site=True),
     Door("inbox", gettext_lazy("Messages"), "inbox"),
     Door("plans:list", gettext_lazy("Plans"), "book-open"),
     Door("system", gettext_lazy("System"), "heart-pulse", SYSTEM),

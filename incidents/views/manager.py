@@ -8,13 +8,14 @@ from contactops.http import Request
 from incidents import access, boards, summaries
 from incidents.views import doors
 from incidents.views.filters import Filters
+from incidents.views.promises import looked_at
 
 
 @require_safe
 def overview(request: Request) -> HttpResponse:
     doors.require(request.user, "overview")
     filters = Filters.of(request)
-    found = boards.overview(request.user, filters.as_q(), request.look.now)
+    found = boards.overview(request.user, filters.as_q(), request.look.now, looked_at(request))
     context = {"overview": found, "filters": filters, "address": filters.address, "now": found.now}
     return render(request, "incidents/overview.html", context)
 

@@ -57,7 +57,7 @@ def styleguide(request: Request) -> HttpResponse:
         "choices": [("a", _("Yes")), ("b", _("No"))],
         "wrong": sent,
         "strip": _strip(now),
-        "alarms": ("clock", "stuck", "database"),
+        "alarms": ("clock", "stuck", "database", "audit"),
         "statuses": lifecycle.STATUSES,
         "long": LONG,
     }

@@ -11,6 +11,7 @@ from incidents.access import Right
 from incidents.models import Incident
 from incidents.views import doors
 from incidents.views.filters import Filters
+from incidents.views.promises import looked_at
 
 PAGE = 50
 
@@ -19,7 +20,7 @@ PAGE = 50
 def board(request: Request) -> HttpResponse:
     doors.require(request.user, "board")
     filters = Filters.of(request)
-    found = boards.board(request.user, filters.as_q(), request.GET.get("page"), request.look.now)
+    found = boards.board(request.user, filters.as_q(), request.GET.get("page"), request.look.now, looked_at(request))
     context = {
         "board": found,
         "filters": filters,

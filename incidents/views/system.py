@@ -1,20 +1,24 @@
 """What the administrator looks at: whether the console is well, what it sends, and what became of it. Auditors look too."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.core.paginator import Paginator
-from django.db.models import Count, QuerySet
+from django.db.models import Case, Count, Q, QuerySet, When
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from contactops import health
-from contactops.accounts.models import Channel
+from contactops.accounts.models import Channel, Role
 from contactops.errors import NotFound
 from contactops.http import Request
-from incidents.models import ClockBeat, Incident, Notification
+from incidents import auditor
+from incidents.models import AuditFinding, ClockBeat, Incident, Notification
+from incidents.models.audit import KINDS
 from incidents.models.outbox import STATES
 from incidents.notify import mailbox
 from incidents.notify import wording as letters
@@ -22,6 +26,7 @@ from incidents.views import doors
 
 PAGE = 50
 MAILS = 100
+FINDINGS = 50
 RECENT = timedelta(hours=1)  # a clock that has not looked for so long belongs to a worker that is gone
 Choices = list[tuple[str, str]]
 
@@ -35,6 +40,33 @@ class Part:
     says: str
 
 
+@dataclass(frozen=True)
+class Found:
+    """One finding of the auditor in words. No incident where the reader may not know of it."""
+
+    row: AuditFinding
+    incident: Incident | None
+
+    @property
+    def words(self) -> str:
+        return _(KINDS[self.row.kind])
+
+    @property
+    def due(self) -> datetime | None:
+        """For when the promise stands, by its plan."""
+        return parse_datetime(self.row.detail.get("due", ""))
+
+    @property
+    def was(self) -> datetime | None:
+        """For when it stood in the ledger."""
+        return parse_datetime(self.row.detail.get("was", ""))
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when the messages wait, or when the promise is said to have been kept."""
+        return parse_datetime(self.row.detail.get("since", "") or self.row.detail.get("fired", ""))
+
+
 @require_safe
 def system(request: Request) -> HttpResponse:
     """Whether promises are being kept, and by whom."""
@@ -42,27 +74,56 @@ def system(request: Request) -> HttpResponse:
     _status, body = health.report(request.look)
     now = request.look.now
     stuck = {pk for beat in ClockBeat.objects.all() for pk in beat.resting}
+    findings = _findings(request)
     context = {
         "tab": "health",
         "status": body["status"],
         "parts": _parts(body),
         "clocks": ClockBeat.objects.filter(looked_at__gt=now - RECENT).order_by("-looked_at"),
         "stuck": Incident.objects.visible_to(request.user).filter(pk__in=stuck) if body["stuck"] else [],
+        "findings": findings,
+        "newest": max((one.row.pk for one in findings), default=0),
+        "unseen": request.look.unseen,
+        "may_see": request.user.role == Role.ADMINISTRATOR,
         "states": _states(request),
         "now": now,
     }
     return render(request, "incidents/system/health.html", context)
 
 
+def _findings(request: Request) -> list[Found]:
+    """The last that the auditor found, what is open first. Two queries."""
+    is_open = Q(seen_at=None) | Q(repaired_at=None)
+    rows = AuditFinding.objects.annotate(is_open=Case(When(is_open, then=0), default=1)).order_by("is_open", "-pk")
+    shown = list(rows.select_related("seen_by")[:FINDINGS])
+    known = Incident.objects.visible_to(request.user).in_bulk({row.incident_id for row in shown})
+    return [Found(row, known.get(row.incident_id)) for row in shown]
+
+
+@require_POST
+def see_findings(request: Request) -> HttpResponse:
+    """The administrator has read what the auditor found, up to the newest that the page showed."""
+    auditor.see(request.user, up_to=_number(request.POST.get("up_to", "")))
+    return redirect(reverse("system") + "#findings")
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
 def _parts(body: dict[str, object]) -> list[Part]:
     clock = body["clock"]
+    audit = body["audit"]
     assert isinstance(clock, dict)
+    assert isinstance(audit, dict)
     last, due, outbox = clock["last_look_s"], body["oldest_due_s"], body["oldest_outbox_s"]
     return [
         Part(_("Database"), True, _("answers")),
         Part(_("Clock"), clock["alive"], _ago(last) if last is not None else _("has never looked")),
         Part(_("Time"), clock["plain"], _("the database’s own") if clock["plain"] else _("moved by a test")),
         Part(_("Promises"), _within(due, health.OVERDUE_S), _waits(due, _("none overdue"))),
+        Part(_("Auditor"), _looks(audit["last_s"]), _round(audit["last_s"])),
+        Part(_("Findings"), not audit["findings"], str(audit["findings"]) if audit["findings"] else _("none open")),
         Part(_("Messages"), _within(outbox, health.OUTBOX_S), _waits(outbox, _("none waiting"))),
         Part(_("E-mail"), None if mailbox.is_kept() else True, _mail_goes()),
         Part(_("Broker"), bool(body["broker"]), _("answers") if body["broker"] else _("does not answer")),
@@ -79,6 +140,16 @@ def _within(seconds: object, limit: float) -> bool:
 
 def _ago(seconds: float) -> str:
     return _("looked %(s)s s ago") % {"s": round(seconds, 1)}
+
+
+def _looks(seconds: float | None) -> bool:
+    return seconds is not None and seconds <= health.AUDIT_S
+
+
+def _round(seconds: float | None) -> str:
+    if seconds is None:
+        return _("has not been through the ledger yet")
+    return _("was through the ledger %(s)s s ago") % {"s": round(seconds)}
 
 
 def _waits(seconds: object, none: str) -> str:

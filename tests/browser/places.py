@@ -72,9 +72,12 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/plans/power-cut/revisions/",
         "/plans/fire-alarm/?by=phase",
         "/inbox/",
+        "/promises/",
+        "/promises/?state=fired&incident={responding}",
+        "/promises/?plan=fire-alarm&from=2026-03-02",
     ),
     "leader": ("/board/", "/incidents/{responding}/", "/inbox/"),
-    "manager": ("/overview/", "/incidents/{responding}/", "/incidents/{closed}/summary/", "/board/"),
+    "manager": ("/overview/", "/incidents/{responding}/", "/incidents/{closed}/summary/", "/board/", "/promises/"),
     "admin": (
         "/system/",
         "/system/outbox/",

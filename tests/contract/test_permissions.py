@@ -208,6 +208,11 @@ def change_channels(address: str) -> Try:
     return attempt
 
 
+def see_findings(world: World, username: str) -> int:
+    answer = world.browser_as(username).post("/system/findings/", {"up_to": "0"})
+    return 200 if answer.get("Location", "").startswith("/system/") else answer.status_code
+
+
 @dataclass(frozen=True)
 class Call:
     attempt: Try
@@ -223,6 +228,8 @@ CALLS: Mapping[str, Call] = {
     "page:report": Call(page("/report/")),
     "see": Call(see(lambda world: world.case.ref)),
     "see:elsewhere": Call(see(elsewhere)),
+    "promises": Call(lambda world, username: world.api(username).client.get("/api/v1/promises/").status_code),
+    "page:promises": Call(page("/promises/")),
     "acknowledge": Call(verb("acknowledge")),
     "assess": Call(verb("assess", verdict="real")),
     "notes": Call(verb("notes", text="Seen")),
@@ -268,6 +275,7 @@ CALLS: Mapping[str, Call] = {
     "page-channels:read": Call(page("/system/channels/")),
     "channels:change": Call(change_channels("/system/channels/add/")),
     "channels:test": Call(change_channels("/system/channels/{pk}/test/")),
+    "findings:seen": Call(see_findings),
 }
 
 

@@ -8,11 +8,12 @@ import pytest
 from django.core.mail import get_connection
 from django.core.mail.message import EmailMessage
 
-from incidents.models import ClockBeat, Incident
+from incidents import auditor
+from incidents.models import AuditFinding, ClockBeat, Incident, Timer
 from incidents.notify import mailbox
 from incidents.times import db_now
 from tests.helpers import Api
-from tests.pages.conftest import Browser
+from tests.pages.conftest import Browser, hidden
 
 Apis = Callable[[str], Api]
 PATHS = ("/system/", "/system/outbox/", "/system/mail/")
@@ -31,6 +32,70 @@ def test_health_says_what_is_wrong(browser_as: Browser) -> None:
     page = admin.get("/system/").content.decode()
     assert "has never looked" not in page
     assert "leeds-1" in page
+
+
+class TestWhatTheAuditorFound:
+    @pytest.fixture
+    def finding(self, api: Apis) -> AuditFinding:
+        """A row was deleted by hand, and the auditor has been through."""
+        ClockBeat.objects.create(worker="leeds-1", looked_at=db_now())
+        ref = api("agent").report("power-cut")
+        Timer.objects.filter(incident__ref=ref).latest("pk").delete()
+        assert auditor.audit()
+        return AuditFinding.objects.get()
+
+    def test_stands_on_every_page_of_those_who_run_the_console(
+        self, browser_as: Browser, finding: AuditFinding
+    ) -> None:
+        for username, told in (("admin", True), ("auditor", True), ("supervisor", False), ("agent", False)):
+            browser = browser_as(username)
+            for address in ("/plans/", "/banner/", "/inbox/"):
+                page = browser.get(address).content.decode()
+                assert ("The auditor found" in page) == told, (username, address)
+                assert 'data-alarm="audit"' in page  # so that no page asks for the banner again and again
+        assert browser_as("admin").get("/banner/?alarm=audit").status_code == 204
+        assert browser_as("admin").get("/pulse/").json()["alarm"] == "audit"
+        assert "The auditor found" in browser_as("admin").get("/admin/").content.decode()
+
+    def test_is_named_with_what_was_wrong(self, browser_as: Browser, finding: AuditFinding) -> None:
+        page = browser_as("auditor").get("/system/").content.decode()
+        assert "A promise was missing from the ledger" in page
+        assert finding.key in page
+        assert f'href="/incidents/{finding.incident.ref}/"' in page
+        assert 'action="/system/findings/"' not in page  # who only looks has no button
+
+    def test_until_somebody_says_that_they_have_seen_it(self, browser_as: Browser, finding: AuditFinding) -> None:
+        for username in ("auditor", "supervisor", "manager", "agent"):
+            assert browser_as(username).post("/system/findings/", {"up_to": finding.pk}).status_code == 403, username
+        admin = browser_as("admin")
+        page = admin.get("/system/").content.decode()
+        assert hidden(page, "up_to") == str(finding.pk)
+        for wrong in ("", "x", "-1", "²", "9" * 40):
+            assert admin.post("/system/findings/", {"up_to": wrong}).status_code == 302
+        finding.refresh_from_db()
+        assert finding.seen_at is None
+        assert admin.post("/system/findings/", {"up_to": finding.pk})["Location"] == "/system/#findings"
+        page = admin.get("/system/").content.decode()
+        assert "The auditor found the ledger" not in page
+        assert f"seen by {finding.__class__.objects.get().seen_by}" in page
+
+    def test_of_a_restricted_incident_it_is_not_said_which(self, browser_as: Browser, finding: AuditFinding) -> None:
+        Incident.objects.update(restricted=True)
+        page = browser_as("admin").get("/system/").content.decode()
+        assert "an incident you may not see" in page
+        assert finding.incident.ref not in page
+
+
+def test_the_metrics_count_findings(browser_as: Browser, api: Apis) -> None:
+    def value(name: str) -> float:
+        page = browser_as("admin").get("/metrics").content.decode()
+        return float(next(line.split()[1] for line in page.splitlines() if line.startswith(f"{name} ")))
+
+    assert value("contactops_audit_last_seconds") == float("inf")
+    Timer.objects.filter(incident__ref=api("agent").report("power-cut")).latest("pk").delete()
+    assert auditor.audit()
+    assert value("contactops_audit_findings_total") == 1
+    assert value("contactops_audit_last_seconds") < 60
 
 
 def test_the_outbox_names_each_message_and_what_became_of_it(browser_as: Browser, api: Apis) -> None:

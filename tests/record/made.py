@@ -17,7 +17,9 @@ from incidents.times import db_now, ms
 from plans import selectors as plans
 from plans.models import IncidentType
 
-INCIDENT_TABLES = "incidents_incident, incidents_refcounter, incidents_clockbeat, incidents_storedreply"
+INCIDENT_TABLES = (
+    "incidents_incident, incidents_refcounter, incidents_clockbeat, incidents_storedreply, incidents_auditround"
+)
 
 
 def reports(

@@ -14,6 +14,8 @@ from django.db.models.constraints import UniqueConstraint
 
 from contactops.accounts.models import User
 from incidents.models import (
+    AuditFinding,
+    AuditRound,
     ClockBeat,
     DeliveryAttempt,
     Event,
@@ -68,8 +70,11 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "attempt_number_is_unique": {},
     "attempt_outcome_is_known": {"outcome": "shrugged", "number": 9},
     "idempotency_key_is_used_once_per_user": {},
+    "audit_finding_kind_is_known": {"kind": "odd"},
+    "audit_finding_is_open_once": {},
+    "audit_finding_is_seen_by_somebody": {"seen_at": NOON, "key": "k"},
 }
-UNIQUE_FIELDS = {(Incident, "ref"), (ClockBeat, "worker"), (Notification, "dedup_key")}
+UNIQUE_FIELDS = {(Incident, "ref"), (ClockBeat, "worker"), (Notification, "dedup_key"), (AuditRound, "of")}
 
 
 def models() -> list[type[Model]]:
@@ -105,6 +110,8 @@ def rows(api: Callable[[str], Api], cast: Callable[[str], User]) -> dict[type[Mo
         ClockBeat: ClockBeat.objects.create(worker="w", looked_at=now),
         Notification: notification,
         DeliveryAttempt: DeliveryAttempt.objects.create(notification=notification, number=1, started_at=now),
+        AuditFinding: AuditFinding.objects.create(incident=incident, kind="missing", found_at=now),
+        AuditRound: AuditRound.objects.create(begun_at=now),
         StoredReply: StoredReply.objects.create(user=cast("agent"), key="k", fingerprint="f"),
     }
 

@@ -12,7 +12,7 @@ from django.db import connection
 from contactops import health
 from contactops.accounts.models import User
 from contactops.celery import app
-from incidents.models import ClockBeat, Notification, Timer
+from incidents.models import AuditFinding, AuditRound, ClockBeat, Incident, Notification, Timer
 from incidents.times import db_now
 from tests.helpers import PLAIN_CLOCK, Clock
 from tests.record.made import incidents
@@ -27,8 +27,9 @@ def _ask_the_broker_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def alive(db: None) -> None:
-    """A clock has just looked."""
+    """A clock has just looked, and the auditor has been through the ledger."""
     ClockBeat.objects.create(worker="w", looked_at=db_now())
+    AuditRound.objects.create(begun_at=db_now(), ended_at=db_now())
 
 
 def seen() -> tuple[int, str]:
@@ -89,6 +90,30 @@ def test_degraded_while_messages_wait(alive: None, agent: User) -> None:
     assert body["oldest_outbox_s"] > health.OUTBOX_S
     waiting.update(state="handed")
     assert seen() == (200, "ok")
+
+
+def test_degraded_while_the_auditor_does_not_look(alive: None) -> None:
+    AuditRound.objects.update(ended_at=db_now() - timedelta(seconds=health.AUDIT_S + 1))
+    status, body = health.report()
+    assert (status, body["status"]) == (200, "degraded")
+    assert body["audit"]["last_s"] > health.AUDIT_S
+    assert health.alarm() == ""
+    AuditRound.objects.update(ended_at=None)  # it has begun its first round
+    assert health.report()[1]["audit"] == {"last_s": None, "findings": 0}
+    assert seen() == (200, "degraded")
+
+
+def test_degraded_until_a_finding_is_mended_and_seen(alive: None, agent: User, supervisor: User) -> None:
+    finding = found(incidents(1, agent)[0])
+    assert (seen(), health.alarm()) == ((200, "degraded"), "audit")
+    AuditFinding.objects.filter(pk=finding.pk).update(seen_at=db_now(), seen_by=supervisor)
+    assert (seen(), health.alarm()) == ((200, "degraded"), "")  # known, and still wrong
+    AuditFinding.objects.filter(pk=finding.pk).update(repaired_at=db_now())
+    assert seen() == (200, "ok")
+
+
+def found(incident: Incident) -> AuditFinding:
+    return AuditFinding.objects.create(incident=incident, kind="stuck", found_at=db_now())
 
 
 @pytest.fixture
