@@ -79,7 +79,7 @@ def read(data: str | bytes) -> Lines:
     if len(data) > MOST_BYTES:
         return Lines(faults=[_("The file is larger than 4 MB: import it in parts.")])
     try:
-        text = data if isinstance(data, str) else _decoded(data)
+        text = data if isinstance(data, str) else decoded(data)
     except UnicodeError:
         return Lines(faults=_broken(data))
     text = text.removeprefix("\ufeff")
@@ -89,7 +89,7 @@ def read(data: str | bytes) -> Lines:
     return _parsed(text)
 
 
-def _decoded(data: bytes) -> str:
+def decoded(data: bytes) -> str:
     """In the encoding of the mark at its beginning; else in UTF-8, else in GB18030, of which GBK is a part."""
     if data.startswith(b"\xef\xbb\xbf"):
         return data.decode("utf-8-sig")
