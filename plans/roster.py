@@ -1,7 +1,7 @@
 """What is read of the roster: who is on now, a week, gaps, one's own shifts, swaps. Every function says how many queries it
 makes; none of them depends on how many shifts there are."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo

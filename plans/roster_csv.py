@@ -61,9 +61,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A file as it was read: its shifts, or what is wrong with it."""
+    """A file as it was read: its shifts, which of its lines are wrong, or why it cannot be read at all."""
 
     lines: list[Line] = field(default_factory=list)
+    wrong: list[tuple[int, str]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
 
@@ -158,11 +159,11 @@ def _filled(columns: list[str], rows: Iterable[tuple[int, list[str]]]) -> Lines:
         if len(found.lines) >= MOST_LINES:
             return Lines(faults=[_("The file has more than 20,000 lines: import it in parts.")])
         if any(cells[len(columns) :]):
-            found.faults.append(at_line(number, _("it has more cells than there are headings.")))
+            found.wrong.append((number, _("it has more cells than there are headings.")))
             continue
         named = zip(columns, cells, strict=False)
         found.lines.append(Line(number, {name: cell for name, cell in named if name}))
-    if not found.lines and not found.faults:
+    if not found.lines and not found.wrong:
         found.faults.append(_("The file has no lines below its headings."))
     return found
 

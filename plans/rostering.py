@@ -148,7 +148,7 @@ def _overlaps(shift: Shift, other: Shift) -> str:
 
 def _locked(pk: int) -> Shift:
     """The shift with its group locked, or NotFound."""
-    group = Group.objects.select_for_update().filter(shifts__pk=pk).first()
+    group = Group.objects.select_for_update(of=("self",)).filter(shifts__pk=pk).order_by("pk").first()
     rows = Shift.objects.select_related("group__site", "site", "person")
     shift = rows.filter(pk=pk).first() if group else None
     if shift is None:
@@ -346,7 +346,7 @@ def import_shifts(*, actor: User, data: str | bytes, preview: bool = False) -> I
     read = roster_csv.read(data)
     if read.faults:
         raise Refused(read.faults)
-    names, faults = Names.load(), Faults()
+    names, faults = Names.load(), Faults(read.wrong)
     wanted = _wanted(read, names, actor, faults)
     standing = _standing([shift for _line, shift in wanted])
     known = {_same(shift) for shift in standing}
@@ -363,8 +363,8 @@ def import_shifts(*, actor: User, data: str | bytes, preview: bool = False) -> I
 class Faults:
     """What is wrong with which line."""
 
-    def __init__(self) -> None:
-        self.found: list[tuple[int, str]] = []
+    def __init__(self, found: Sequence[tuple[int, str]]) -> None:
+        self.found = list(found)
 
     def add(self, line: int, why: str) -> None:
         self.found.append((line, why))
