@@ -100,6 +100,11 @@ class Day:
     spans: list[Span]
     holes: list[Part]
 
+    @property
+    def lines(self) -> list[Part]:
+        """Both, as the day goes on."""
+        return sorted([*self.spans, *self.holes], key=lambda part: (part.begins is not None, part.begins))
+
 
 @dataclass(frozen=True, slots=True)
 class Week:

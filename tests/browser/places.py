@@ -45,7 +45,16 @@ def make_cases(stack: RealStack) -> Cases:
 
 
 PAGES: dict[str, tuple[str, ...]] = {
-    "agent01": ("/report/", "/inbox/", "/plans/", "/incidents/{responding}/", "/accounts/me/", "/system/", "/nowhere/"),
+    "agent01": (
+        "/report/",
+        "/inbox/",
+        "/plans/",
+        "/roster/",
+        "/incidents/{responding}/",
+        "/accounts/me/",
+        "/system/",
+        "/nowhere/",
+    ),
     "supervisor": (
         "/board/",
         "/board/?type=fire-alarm&level=1",
@@ -63,6 +72,11 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/plans/power-cut/revisions/",
         "/plans/fire-alarm/?by=phase",
         "/inbox/",
+        "/roster/?site=",
+        "/roster/?week=2020-01-01",
+        "/roster/add/",
+        "/roster/import/",
+        "/roster/shifts/1/",
     ),
     "leader": ("/board/", "/incidents/{responding}/", "/inbox/"),
     "manager": ("/overview/", "/incidents/{responding}/", "/incidents/{closed}/summary/", "/board/"),
