@@ -14,7 +14,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop as N_
 
 from contactops.errors import Invalid
 from plans.models import Shift, Site
@@ -305,12 +304,3 @@ EXAMPLE = (
     ("leeds", "G-DUTY", "leader", "2026-03-02", "08:00", "20:00", "no"),
     ("leeds", "G-DUTY", "leader", "2026-03-03", "20:00", "08:00", "no"),
 )
-LABELS: Mapping[str, str] = {
-    "site": N_("Site"),
-    "group": N_("Group"),
-    "person": N_("Person"),
-    "date": N_("Day"),
-    "start": N_("From"),
-    "end": N_("To"),
-    "override": N_("Override"),
-}

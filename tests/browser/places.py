@@ -76,7 +76,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/roster/?week=2020-01-01",
         "/roster/add/",
         "/roster/import/",
-        "/roster/shifts/1/",
+        "/roster/shifts/5/",
     ),
     "leader": ("/board/", "/incidents/{responding}/", "/inbox/"),
     "manager": ("/overview/", "/incidents/{responding}/", "/incidents/{closed}/summary/", "/board/"),
