@@ -43,8 +43,8 @@ class Input(serializers.Serializer):
     """Of a call about the roster."""
 
 
-class Nothing(Input):
-    """No body."""
+class NoBody(Input):
+    """Of a call that says everything by its address."""
 
 
 class AddShift(Input):

@@ -189,7 +189,7 @@ def _replace(**given: Any) -> Shift:
 
 SHIFT_VERBS: Mapping[str, Verb] = {
     "change": Verb(inputs.ChangeShift, rostering.change, ShiftSerializer),
-    "remove": Verb(inputs.Nothing, rostering.remove, ShiftSerializer),
+    "remove": Verb(inputs.NoBody, rostering.remove, ShiftSerializer),
     "replace": Verb(inputs.ReplaceShift, _replace, ShiftSerializer),
     "swap": Verb(inputs.AskSwap, rostering.ask_swap, SwapSerializer),
 }
@@ -223,7 +223,7 @@ def shift_view(name: str) -> Any:
 class SwapView(View):
     @extend_schema(
         operation_id="roster_swap",
-        request=inputs.Nothing,
+        request=inputs.NoBody,
         responses=SwapSerializer,
         parameters=[
             IDEMPOTENCY_KEY,
@@ -234,6 +234,7 @@ class SwapView(View):
         """accept or decline what you were asked; withdraw what you asked."""
         if verb not in rostering.SWAP_VERBS:
             raise NotFound(_("There is no such verb."))
+        _valid(inputs.NoBody(data=request.data))
 
         def act() -> Response:
             done = rostering.SWAP_VERBS[verb](actor=caller(request), swap=pk)

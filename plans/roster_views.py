@@ -239,7 +239,7 @@ def shift_verb(request: Request, pk: int, verb: str) -> HttpResponse:
 SHIFT_VERBS: Mapping[str, type[inputs.Input]] = {
     "change": inputs.Times,
     "replace": inputs.ReplaceShift,
-    "remove": inputs.Nothing,
+    "remove": inputs.NoBody,
     "swap": inputs.AskSwap,
 }
 
@@ -318,7 +318,7 @@ def import_shifts(request: Request) -> HttpResponse:
         return _show_import(request, faults=error.fields["csv"])
     if not is_final:
         return _show_import(request, preview=done, text=_as_text(data))
-    said = _("%(new)s shifts are new, %(same)s stood already.")
+    said = _("Imported. New shifts: %(new)s; already there: %(same)s.")
     messages.success(request, said % {"new": len(done.added), "same": done.unchanged})
     return redirect("roster:page")
 

@@ -341,13 +341,16 @@ class Imported:
 @transaction.atomic
 def import_shifts(*, actor: User, data: str | bytes, preview: bool = False) -> Imported:
     """Every line of a file becomes a shift, or none does. What stands already is left as it is, so that the same file again
-    changes nothing; nothing is ever removed. The number of statements does not depend on the number of lines."""
+    changes nothing; nothing is ever removed. A file in which no line is theirs to enter is not allowed. The number of
+    statements does not depend on the number of lines."""
     _require_keeper(actor)
     read = roster_csv.read(data)
     if read.faults:
         raise Refused(read.faults)
     names, faults = Names.load(), Faults(read.wrong)
     wanted = _wanted(read, names, actor, faults)
+    if len(faults.foreign) == len(read.lines) > 0:
+        raise NotAllowed(faults.foreign[0])
     standing = _standing([shift for _line, shift in wanted])
     known = {_same(shift) for shift in standing}
     added = [(line, shift) for line, shift in wanted if _same(shift) not in known]
@@ -365,6 +368,7 @@ class Faults:
 
     def __init__(self, found: Sequence[tuple[int, str]]) -> None:
         self.found = list(found)
+        self.foreign: list[str] = []  # of those, why some are somebody else's to enter
 
     def add(self, line: int, why: str) -> None:
         self.found.append((line, why))
@@ -393,6 +397,7 @@ def _wanted(read: Lines, names: Names, actor: User, faults: Faults) -> list[Numb
             kept[key] = keeps(actor, site)
         if not kept[key]:
             faults.add(line.number, _not_kept(actor, site))
+            faults.foreign.append(_not_kept(actor, site))
         elif (first := seen.setdefault(_same(shift), line.number)) != line.number:
             faults.add(line.number, _("it says the same as line %(n)s.") % {"n": first})
         else:

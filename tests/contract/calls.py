@@ -146,10 +146,10 @@ CHANGES: Mapping[str, Change] = {
     ),
     "roster/add": Change("roster/shifts/", {**SHIFT, **TIMES}, takes=roster.AddShift, answers="shift", status=201),
     "roster/change": shift("change", roster.ChangeShift, **TIMES),
-    "roster/remove": shift("remove", roster.Nothing),
+    "roster/remove": shift("remove", roster.NoBody),
     "roster/replace": shift("replace", roster.ReplaceShift, "supervisor", person="supervisor"),
     "roster/swap": shift("swap", roster.AskSwap, "people-care", "swap", person="press", reason="A wedding"),
-    "roster/accept": Change("roster/swaps/{swap}/accept/", {}, "press", takes=roster.Nothing, answers="swap"),
+    "roster/accept": Change("roster/swaps/{swap}/accept/", {}, "press", takes=roster.NoBody, answers="swap"),
     "roster/import": Change("roster/import/", {"csv": FILE}, takes=roster.Import, answers="imported"),
 }
 

@@ -695,7 +695,8 @@ class TestImport:
         for username in ("agent", "leader", "tech", "director", "auditor"):
             with unchanged(), pytest.raises(NotAllowed):
                 take(cast(username), LINES)
-        refused(cast("supervisor-xian"), LINES)
+        with unchanged(), pytest.raises(NotAllowed, match="You do not keep the roster of Leeds"):
+            take(cast("supervisor-xian"), LINES)
         assert len(take(cast("admin"), LINES).added) == 2
 
     def test_ten_thousand_lines_ask_as_often_as_two(self, duty: Group, cast: Cast) -> None:
