@@ -18,6 +18,7 @@ urlpatterns = [
     path("", pages.home, name="home"),
     path("", include("incidents.urls")),
     path("plans/", include("plans.urls")),
+    path("roster/", include("plans.roster_urls")),
     path("accounts/", include("contactops.accounts.urls")),
     path("api/v1/", include(api)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

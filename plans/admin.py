@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from plans.models import Area, Group, IncidentType, Membership, Plan, PlanRevision, Seat, Site
+from plans.models import Area, Group, IncidentType, Membership, Plan, PlanRevision, Seat, Shift, Site, SwapRequest
 
 
 class AreaInline(admin.TabularInline):
@@ -44,6 +44,24 @@ class GroupAdmin(admin.ModelAdmin):
     inlines = [MembershipInline]
 
 
+@admin.register(Shift)
+class ShiftAdmin(admin.ModelAdmin):
+    """Times here are in the administrator's own zone. What replaces what follows from swaps and is not typed in."""
+
+    list_display = ["group", "site", "person", "starts_at", "ends_at", "is_override", "source"]
+    list_filter = ["group", "is_override", "source"]
+    list_select_related = ["group__site", "site", "person"]
+    date_hierarchy = "starts_at"
+    search_fields = ["person__username", "person__name"]
+    raw_id_fields = ["person"]
+    readonly_fields = ["replaces", "source", "entered_by", "entered_at"]
+
+    def save_model(self, request: HttpRequest, obj: Shift, form: Any, change: bool) -> None:
+        assert request.user.is_authenticated
+        obj.entered_by = request.user
+        super().save_model(request, obj, form, change)
+
+
 @admin.register(IncidentType)
 class IncidentTypeAdmin(admin.ModelAdmin):
     list_display = ["slug", "__str__", "family", "default_plan"]
@@ -52,7 +70,7 @@ class IncidentTypeAdmin(admin.ModelAdmin):
 
 
 class ReadOnly:
-    """Written by the verbs of plans.services only: load and publish."""
+    """Written by verbs only."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -62,6 +80,13 @@ class ReadOnly:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(SwapRequest)
+class SwapRequestAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["asked_by", "asked_of", "shift", "state", "asked_at", "decided_at"]
+    list_filter = ["state"]
+    list_select_related = ["asked_by", "asked_of", "shift__group", "shift__person"]
 
 
 class RevisionInline(ReadOnly, admin.TabularInline):

@@ -3,8 +3,12 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from contactops.validators import validate_time_zone
@@ -143,6 +147,167 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} ({self.get_position_display()})"
+
+
+class ShiftSource(models.TextChoices):
+    PLANNED = "planned", _("Planned")
+    SWAP = "swap", _("Swap")
+    IMPORT = "import", _("Imported")
+
+
+def _just(column: str) -> Func:
+    """A number as a range of one, so that a range index, which every PostgreSQL has, can tell whether two are the same."""
+    return Func(Coalesce(F(column), 0), Coalesce(F(column), 0), Value("[]"), function="int8range")
+
+
+class Shift(models.Model):
+    """When somebody is on duty for a group, from `starts_at` up to but not including `ends_at`.
+
+    A group of one site counts there. A shift of an organisation-wide group counts at the site that it names, or everywhere.
+    An override is asked before those who were planned; one that `replaces` a shift takes its place while it lasts.
+    """
+
+    group = models.ForeignKey(Group, verbose_name=_("group"), on_delete=models.CASCADE, related_name="shifts")
+    site = models.ForeignKey(
+        Site,
+        verbose_name=_("site"),
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="shifts",
+        help_text=_("Only for a group of the whole organisation: where this shift counts. Empty: everywhere."),
+    )
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("person"), on_delete=models.PROTECT, related_name="shifts"
+    )
+    starts_at = models.DateTimeField(_("begins"))
+    ends_at = models.DateTimeField(_("ends"))
+    is_override = models.BooleanField(
+        _("override"), default=False, help_text=_("Is asked before those who are planned for that time.")
+    )
+    replaces = models.ForeignKey(
+        "self",
+        verbose_name=_("instead of"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="replacements",
+    )
+    source = models.CharField(
+        _("source"), max_length=10, choices=ShiftSource.choices, default=ShiftSource.PLANNED, editable=False
+    )
+    entered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("entered by"),
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    entered_at = models.DateTimeField(_("entered at"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("shift")
+        verbose_name_plural = _("shifts")
+        ordering = ["starts_at", "pk"]
+        indexes = [models.Index(fields=["group", "ends_at"], name="shift_by_group_and_end")]
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="shift_ends_after_it_starts"),
+            models.CheckConstraint(condition=Q(source__in=ShiftSource.values), name="shift_source_is_known"),
+            models.CheckConstraint(
+                condition=Q(replaces=None) | Q(is_override=True), name="only_an_override_replaces_a_shift"
+            ),
+            models.CheckConstraint(condition=~Q(replaces=F("id")), name="shift_does_not_replace_itself"),
+            models.UniqueConstraint(
+                fields=["group", "site", "person", "starts_at", "ends_at", "is_override", "replaces"],
+                nulls_distinct=False,
+                name="shift_is_written_down_once",
+            ),
+            ExclusionConstraint(
+                name="person_has_one_planned_shift_of_a_group_at_a_time",
+                expressions=[
+                    (_just("group"), RangeOperators.OVERLAPS),
+                    (_just("site"), RangeOperators.OVERLAPS),
+                    (_just("person"), RangeOperators.OVERLAPS),
+                    (
+                        Func("starts_at", "ends_at", function="tstzrange", output_field=DateTimeRangeField()),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+                condition=Q(is_override=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group.key} {self.person} {self.starts_at:%Y-%m-%d %H:%M}"
+
+    def clean(self) -> None:
+        """As the form of the admin needs it told; the verbs of plans.rostering see to it themselves."""
+        if self.group_id and self.group.site_id and self.site_id:
+            raise ValidationError({"site": _("This group belongs to a site: its shifts count there.")})
+        if self.replaces_id and self.replaces and self.replaces.group_id != self.group_id:
+            raise ValidationError({"replaces": _("That shift is of another group.")})
+
+    @property
+    def counts_at(self) -> Site | None:
+        """The site where it counts; None for everywhere."""
+        return self.group.site or self.site
+
+
+class SwapState(models.TextChoices):
+    ASKED = "asked", _("Asked")
+    ACCEPTED = "accepted", _("Accepted")
+    DECLINED = "declined", _("Declined")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class SwapRequest(models.Model):
+    """One person asks another to take a shift. Accepted, it becomes an override that replaces the shift."""
+
+    shift = models.ForeignKey(Shift, verbose_name=_("shift"), on_delete=models.CASCADE, related_name="swaps")
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("asked by"), on_delete=models.PROTECT, related_name="swaps_asked"
+    )
+    asked_of = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("asked of"), on_delete=models.PROTECT, related_name="swaps_received"
+    )
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    state = models.CharField(_("state"), max_length=10, choices=SwapState.choices, default=SwapState.ASKED)
+    asked_at = models.DateTimeField(_("asked at"))
+    decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("swap")
+        verbose_name_plural = _("swaps")
+        ordering = ["-asked_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=SwapState.values), name="swap_state_is_known"),
+            models.CheckConstraint(condition=~Q(asked_by=F("asked_of")), name="nobody_swaps_with_themselves"),
+            models.CheckConstraint(
+                condition=Q(state=SwapState.ASKED, decided_at=None)
+                | (~Q(state=SwapState.ASKED) & Q(decided_at__isnull=False)),
+                name="swap_has_a_time_when_it_is_decided",
+            ),
+            models.UniqueConstraint(
+                fields=["shift"], condition=Q(state=SwapState.ASKED), name="one_swap_is_open_for_a_shift"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.asked_by} → {self.asked_of}: {self.shift}"
+
+
+class CalendarFeed(models.Model):
+    """The key of one person's calendar address. Whoever has the address may read the shifts; a new key shuts the old one."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="calendar_feed"
+    )
+    key = models.CharField(max_length=43, unique=True)
+    made_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.user}"
 
 
 class Family(models.TextChoices):

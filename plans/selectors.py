@@ -10,7 +10,18 @@ from django.utils.translation import gettext as _
 
 from contactops.accounts.models import User
 from contactops.errors import NotFound
-from plans.models import Family, Group, IncidentType, Membership, PlanKind, PlanRevision, RevisionStatus
+from plans import shifts
+from plans.models import (
+    Family,
+    Group,
+    IncidentType,
+    Membership,
+    PlanKind,
+    PlanRevision,
+    RevisionStatus,
+    Shift,
+    Site,
+)
 from plans.schema import normal
 
 Words = Mapping[str, str]
@@ -140,7 +151,28 @@ def people_of(groups: Collection[Group]) -> dict[int, list[User]]:
     return found
 
 
-def on_duty(groups: Collection[Group], at: datetime) -> dict[int, list[User]]:
+def on_duty(groups: Collection[Group], at: datetime, *, site: Site | None = None) -> dict[int, list[User]]:
     """Whom of each group to call at that time, by group id, in the order in which they are asked; a group with nobody on
-    duty is not in it. One query."""
-    return people_of(groups)
+    duty is not in it. Two queries.
+
+    A group that keeps a roster (plans.shifts says when it does) is asked by it: who is on shift then, overrides first, then
+    in the order of the group. One that keeps none is asked by its members' order. With a site, the shifts of
+    organisation-wide groups that count elsewhere are left out.
+    """
+    members = people_of(groups)
+    found: dict[int, list[User]] = {}
+    rosters = shifts.touching(groups, at - shifts.REACH, at + shifts.REACH, site)
+    for group in groups:
+        asked = members.get(group.pk, [])
+        if group.pk in rosters:
+            asked = _by_roster(shifts.on_shift(rosters[group.pk], at), asked)
+        if asked:
+            found[group.pk] = asked
+    return found
+
+
+def _by_roster(holding: list[Shift], members: list[User]) -> list[User]:
+    """Everybody once: overrides first, then in the order of the group, who is not in it any more last."""
+    rank = {user.pk: place for place, user in enumerate(members)}
+    ordered = sorted(holding, key=lambda one: (not one.is_override, rank.get(one.person_id, len(rank))))
+    return list({one.person_id: one.person for one in ordered}.values())

@@ -31,7 +31,7 @@ def field(
     """One labelled input. When this is the form that was refused, it holds what was typed and says what is wrong; `typed`
     tells the scripts to leave it alone.
 
-    `kind`: line, text, time, select, tiles, check, number. `options`: (value, words) pairs.
+    `kind`: line, text, time, date, clock, file, select, tiles, check, number. `options`: (value, words) pairs.
     """
     sent = context.get("sent")
     mine = sent if sent and sent.form == form else None

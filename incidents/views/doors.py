@@ -38,6 +38,7 @@ DOORS = (
     Door("incidents", gettext_lazy("Incidents"), "list", FLOOR | {Role.MEMBER}, by_site=True),
     Door("promises", gettext_lazy("Promises"), "alarm-clock", FLOOR, by_site=True),
     Door("inbox", gettext_lazy("Messages"), "inbox"),
+    Door("roster:page", gettext_lazy("Roster"), "calendar-clock"),
     Door("plans:list", gettext_lazy("Plans"), "book-open"),
     Door("system", gettext_lazy("System"), "heart-pulse", SYSTEM),
 )

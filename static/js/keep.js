@@ -14,6 +14,7 @@ for (const kind of ["pointermove", "keydown", "focusin"]) {
 /** Whether somebody has changed this control since the page came, or the page brought back what they had typed. */
 function isTouched(control) {
   if (control.hasAttribute("data-typed")) return true;
+  if (control.type === "file") return false; // it is chosen anew in a moment, and an old choice cannot be sent once the file has changed
   if (control.type === "checkbox" || control.type === "radio") return control.checked !== control.defaultChecked;
   if (control instanceof HTMLSelectElement) {
     const given = [...control.options].findIndex((option) => option.defaultSelected);

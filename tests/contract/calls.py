@@ -6,8 +6,11 @@ from typing import Any
 
 from rest_framework.serializers import Serializer
 
+from contactops.accounts.models import User
 from incidents import inputs
 from incidents.verbs import PROMISE_VERBS, VERBS
+from plans import inputs as roster
+from plans.models import Group, Membership, Shift, SwapRequest
 from tests.helpers import Api, report_body
 from tests.incidents.world import Case, Make
 
@@ -42,6 +45,11 @@ class Stage:
             found["promise"] = str(number)
         if "{letter}" in path:
             found["letter"] = str(self.case.letter_to(self.change.by).pk)
+        if "{shift}" in path:
+            found["shift"] = str(_last_shift(self.change.by))
+        if "{swap}" in path:
+            newest = SwapRequest.objects.order_by("pk").last()
+            found["swap"] = str(newest.pk if newest else 0)
         return found
 
     @property
@@ -61,6 +69,12 @@ class Stage:
         return client.post(f"/api/v1/{self.path}", given, format="json", **extra)
 
 
+def _last_shift(username: str) -> int:
+    """The last one of their own; of the duty leader for those who keep the roster."""
+    own = Shift.objects.filter(person__username={"supervisor": "leader"}.get(username, username))
+    return own.filter(is_override=False).latest("starts_at").pk
+
+
 JSON = "application/json"
 
 
@@ -75,6 +89,17 @@ def step(name: str, key: str, by: str = "leader", /, **body: Any) -> Change:
 def promise(name: str, by: str = "manager", state: str = "responding", /, **body: Any) -> Change:
     takes = PROMISE_VERBS[name].takes
     return Change(f"incidents/{{ref}}/promises/{{promise}}/{name}/", body, by, state, takes)
+
+
+SHIFT = {"group": "G-DUTY", "site": "leeds", "person": "leader"}
+TIMES = {"starts_at": "2031-03-02T20:00:00Z", "ends_at": "2031-03-03T08:00:00Z"}
+FILE = "site,group,person,date,start,end\nleeds,G-DUTY,leader,2031-03-02,20:00,08:00\n"
+
+
+def shift(
+    name: str, takes: type[Serializer[Any]], by: str = "supervisor", answers: str = "shift", **body: Any
+) -> Change:
+    return Change(f"roster/shifts/{{shift}}/{name}/", body, by, "reported", takes, answers)
 
 
 REPORT = report_body("power-cut", client_key="6f0c4a4e-6f0e-4c3e-9d0e-1f2a3b4c5d6e")
@@ -122,11 +147,24 @@ CHANGES: Mapping[str, Change] = {
     "notifications/decline": Change(
         "notifications/{letter}/decline/", {"reason": "Away"}, "leader", takes=inputs.Reason, answers="notification"
     ),
+    "roster/add": Change("roster/shifts/", {**SHIFT, **TIMES}, takes=roster.AddShift, answers="shift", status=201),
+    "roster/change": shift("change", roster.ChangeShift, **TIMES),
+    "roster/remove": shift("remove", roster.NoBody),
+    "roster/replace": shift("replace", roster.ReplaceShift, "supervisor", person="supervisor"),
+    "roster/swap": shift("swap", roster.AskSwap, "people-care", "swap", person="press", reason="A wedding"),
+    "roster/accept": Change("roster/swaps/{swap}/accept/", {}, "press", takes=roster.NoBody, answers="swap"),
+    "roster/import": Change("roster/import/", {"csv": FILE}, takes=roster.Import, answers="imported"),
 }
 
 
 def stage(name: str, make: Make, api: Callable[[str], Api]) -> Stage:
     change = CHANGES[name]
+    if name == "roster/replace":
+        group = Group.objects.get(key="G-DUTY", site__code="leeds")
+        Membership.objects.create(group=group, user=User.objects.get(username="supervisor"), order=9)
+    if "{swap}" in change.path:
+        body = {"person": change.by}
+        api("people-care").post(f"roster/shifts/{_last_shift('people-care')}/swap/", body)
     if change.state == "unconfirmed":
         case = make("assessing")
         case.do("supervisor", "activate", plan="power-cut", level=2)

@@ -66,6 +66,12 @@ KEYS: Mapping[str, tuple[set[str], set[str]]] = {
         words("outcome level_confirmed commander occurred_at reported_at closed_at"),
     ),
     "candidate": (words("ref title seats"), set()),
+    "shift": (
+        words("id group site person person_name starts_at ends_at override source replaces standing"),
+        set(),
+    ),
+    "swap": (words("id shift asked_by asked_of reason state asked_at decided_at"), set()),
+    "imported": (words("added unchanged"), set()),
     "list": (words("results next"), set()),
 }
 
@@ -329,7 +335,11 @@ GETS = (
     *("", "timeline/", "promises/", "notifications/", "summary/"),
     *("acknowledge/", "steps/", "steps/power-cut.keep-calm/start/", "level/confirm/", "close/"),
 )
+ROSTER = ("roster/", "roster/?site=leeds&from=2026-03-02T00:00:00Z&page_size=3", "roster/?from=x", "roster/now/")
 PAGES = (
+    *("/roster/", "/roster/add/", "/roster/import/", "/roster/template.csv", "/roster/export.csv", "/roster/shifts/1/"),
+    *("/roster/swaps/1/accept/", "/roster/shifts/1/remove/", *(f"/api/v1/{path}" for path in ROSTER)),
+    *("/api/v1/roster/shifts/", "/api/v1/roster/import/", "/api/v1/roster/shifts/1/remove/"),
     *("/", "/report/", "/board/", "/overview/", "/inbox/", "/incidents/", "/incidents/?q=dark", "/plans/"),
     *("/plans/power-cut/", "/plans/power-cut/revisions/1/", "/healthz", "/metrics", "/banner/", "/accounts/login/"),
     *("/accounts/me/", "/admin/", "/api/schema/", "/api/docs/", "/incidents/{ref}/", "/incidents/{ref}/summary/"),
@@ -432,13 +442,14 @@ class TestSchema:
     def test_every_call_is_in_it(self, schema: Any) -> None:
         for change in CHANGES.values():
             path = re.sub(r"steps/[^/]+/\w+/", "steps/{}/{}/", change.path)
-            path = re.sub(r"(promises|notifications)/({\w+})/\w+/", r"\1/{}/{}/", path)
+            path = re.sub(r"(promises|notifications|swaps)/({\w+})/\w+/", r"\1/{}/{}/", path)
             assert "post" in shape(schema)[re.sub("{\\w*}", "{}", f"/api/v1/{path}")], change.path
         for path in ("reports/{}/", "incidents/", "incidents/{}/", "incidents/{}/timeline/", "incidents/{}/promises/"):
             assert "get" in shape(schema)[f"/api/v1/{path}"]
         for path in ("incidents/{}/notifications/", "incidents/{}/summary/", "plans/", "plans/{}/"):
             assert "get" in shape(schema)[f"/api/v1/{path}"]
-        assert "get" in shape(schema)["/api/v1/plans/{}/revisions/{}/"]
+        for path in ("plans/{}/revisions/{}/", "roster/", "roster/now/"):
+            assert "get" in shape(schema)[f"/api/v1/{path}"]
 
     @pytest.mark.parametrize("name", CHANGES)
     def test_every_change_is_answered_as_it_says(self, schema: Any, make: Make, api: Apis, name: str) -> None:
@@ -452,7 +463,15 @@ class TestSchema:
         closed = full.api("agent03").report(summary="Nothing after all")
         full.api("manager").do(closed, "cancel", reason="A mistake")
         paths = [f"incidents/{full.ref}/{part}" for part in ("", *words("timeline/ promises/ notifications/ summary/"))]
-        for path in (*paths, f"incidents/{closed}/", "incidents/", "incidents/?status=x", "plans/", "plans/power-cut/"):
+        for path in (
+            *paths,
+            f"incidents/{closed}/",
+            "incidents/",
+            "incidents/?status=x",
+            "plans/",
+            "plans/power-cut/",
+            *ROSTER,
+        ):
             as_it_says(schema, "get", path, full.api("supervisor").client.get(f"/api/v1/{path}"))
         receipt = f"reports/{full.report_id}/"
         as_it_says(schema, "get", receipt, full.api("agent03").client.get(f"/api/v1/{receipt}"))

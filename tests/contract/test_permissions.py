@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from contactops.accounts.models import Gateway, User
 from contactops.errors import NotAllowed
 from incidents.verbs import PROMISE_VERBS, VERBS
 from plans import services as plans
-from plans.models import PlanRevision
+from plans.models import Group, Membership, PlanRevision, Shift
 from tests.helpers import Api, report_body
 from tests.incidents.world import Case, Make, maker, undone
 
@@ -46,7 +47,7 @@ def rows() -> dict[str, dict[str, str]]:
 def may(cell: str, call: str, username: str) -> bool:
     """What a cell says of one call of its row."""
     by_word: Mapping[str, bool] = {
-        "own sites": call != "see:elsewhere",
+        "own sites": not call.endswith(":elsewhere"),
         "those they are called to": call != "see:elsewhere",
         "own steps, note": call in ("steps:own", "notes", "hand-over"),
         "leading group: yes": username == "director",
@@ -183,6 +184,33 @@ def publish(world: World, username: str) -> int:
     return allowed(lambda: plans.publish(revision, by=writer, approved_by=world.cast(username)))
 
 
+SHIFT = {"group": "G-DUTY", "starts_at": "2031-03-02T20:00:00Z", "ends_at": "2031-03-03T08:00:00Z"}
+FILE = "site,group,person,date,start,end\nleeds,G-DUTY,leader,2031-03-02,20:00,08:00\n"
+
+
+def rostered(world: World, username: str) -> str:
+    """A shift of theirs in the reserve, and a question to somebody else whether they would take it."""
+    group = Group.objects.get(key="G-RES", site__code="leeds")
+    Membership.objects.get_or_create(group=group, user=world.cast(username))
+    begins = datetime(2031, 3, 2, 20, tzinfo=UTC)
+    shift = Shift.objects.create(
+        group=group, person=world.cast(username), starts_at=begins, ends_at=begins + timedelta(hours=12)
+    )
+    return f"roster/shifts/{shift.pk}/swap/"
+
+
+def swap(world: World, username: str) -> int:
+    return post(rostered(world, username), {"person": "press"})(world, username)
+
+
+def take(world: World, username: str) -> int:
+    Membership.objects.get_or_create(
+        group=Group.objects.get(key="G-RES", site__code="leeds"), user=world.cast(username)
+    )
+    asked = world.api("press").post(rostered(world, "press"), {"person": username})
+    return post(f"roster/swaps/{asked['id']}/accept/", {})(world, username)
+
+
 def page(address: str) -> Try:
     return lambda world, username: world.browser_as(username).get(address).status_code
 
@@ -266,6 +294,12 @@ CALLS: Mapping[str, Call] = {
     "plan:read": Call(read_plans),
     "plan:draft": Call(draft),
     "plan:publish": Call(publish),
+    "roster:read": Call(page("/api/v1/roster/now/")),
+    "roster:add": Call(post("roster/shifts/", {**SHIFT, "site": "leeds", "person": "leader"})),
+    "roster:elsewhere": Call(post("roster/shifts/", {**SHIFT, "site": "xian", "person": "leader-xian"})),
+    "roster:import": Call(post("roster/import/", {"csv": FILE})),
+    "roster:swap": Call(swap),
+    "roster:take": Call(take),
     "settings:read": Call(page("/admin/plans/seat/")),
     "settings:change": Call(change_settings),
     "contacts:read": Call(see_at("contacts/")),
