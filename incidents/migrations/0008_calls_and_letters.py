@@ -38,6 +38,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterField(
             model_name='notification',
+            name='channel',
+            field=models.CharField(choices=[('console', 'In the console'), ('email', 'E-mail'), ('sms', 'SMS'), ('voice', 'Phone call, read out'), ('dingtalk', 'DingTalk'), ('wecom', 'WeCom'), ('feishu', 'Feishu'), ('slack', 'Slack'), ('teams', 'Microsoft Teams'), ('telegram', 'Telegram'), ('webhook', 'Webhook')], max_length=16),
+        ),
+        migrations.AlterField(
+            model_name='notification',
             name='dedup_key',
             field=models.CharField(max_length=260, unique=True),
         ),
