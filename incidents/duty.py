@@ -24,10 +24,11 @@ def _named(user_id: int) -> str:
 
 
 class OnDuty:
-    """For one batch of incidents; nothing is read until somebody has to be called, and then in a fixed number of queries."""
+    """For one batch of incidents; nothing is read until somebody has to be called, and then some queries for each site."""
 
     def __init__(self, incidents: Iterable[Incident], rules: RuleSet, now: datetime) -> None:
         self.incidents, self.rules, self.now = list(incidents), rules, now
+        self._by_site: dict[int | None, Mapping[int, list[str]]] = {}
 
     def of(self, incident: Incident) -> Duty:
         return _Of(self, incident)
@@ -43,10 +44,12 @@ class OnDuty:
         }
         return {(group.key, group.site_id): group for group in Group.objects.filter(key__in=called)}
 
-    @cached_property
-    def people(self) -> Mapping[int, list[str]]:
-        found = plans.on_duty(self.groups.values(), self.now)
-        return {group: [_named(user.pk) for user in users] for group, users in found.items()}
+    def people(self, incident: Incident) -> Mapping[int, list[str]]:
+        """By group; of the organisation's groups those on duty for the incident's site. Asked once per site."""
+        if incident.site_id not in self._by_site:
+            found = plans.on_duty(self.groups.values(), self.now, site=incident.site)
+            self._by_site[incident.site_id] = {pk: [_named(user.pk) for user in users] for pk, users in found.items()}
+        return self._by_site[incident.site_id]
 
     @cached_property
     def participants(self) -> Mapping[int, set[str]]:
@@ -64,7 +67,7 @@ class _Of(Duty):
 
     def __getitem__(self, key: str) -> tuple[str, ...]:
         group = group_for(self.batch.groups, key, self.incident.site_id)
-        people = self.batch.people.get(group.pk, []) if group else []
+        people = self.batch.people(self.incident).get(group.pk, []) if group else []
         if self.incident.kind == "drill":
             return tuple(one for one in people if one in self.batch.participants[self.incident.pk])
         return tuple(people)
