@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from incidents.api import views
+from incidents.api import signals, views
 from incidents.verbs import VERBS
 
 
@@ -34,5 +34,9 @@ urlpatterns = [
     path(f"{incident}promises/", views.PromisesView.as_view()),
     path(f"{incident}notifications/", views.NotificationsView.as_view()),
     path(f"{incident}summary/", views.SummaryView.as_view()),
+    path("signals/", signals.SignalsView.as_view()),
+    path("signals/alertmanager/<slug:feed>/", signals.AlertmanagerView.as_view()),
+    path("warnings/", signals.WarningsView.as_view()),
+    path("warnings/<id:pk>/<slug:verb>/", signals.WarningVerbView.as_view()),
     path("notifications/<id:pk>/<slug:verb>/", views.AnswerView.as_view()),
 ]
