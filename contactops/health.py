@@ -48,8 +48,8 @@ SELECT app_now(),
 @dataclass(frozen=True)
 class Look:
     """What one query saw; seconds, or None where there is nothing. `moved`: changes with every event and every try to
-    deliver, with every warning and every limit that was crossed; `stuck`: how many incidents the clocks cannot settle although something is due in them; `plain`: app_now() is
-    the database's own clock."""
+    deliver, with every warning and every limit that was crossed; `stuck`: how many incidents the clocks cannot settle
+    although something is due in them; `plain`: app_now() is the database's own clock."""
 
     now: datetime
     moved: str

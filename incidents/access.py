@@ -98,6 +98,11 @@ def sets_thresholds(user: User) -> bool:
     return Right.RUN in rights(user)
 
 
+def require_thresholds_at_all(user: User) -> None:
+    if not sets_thresholds(user):
+        raise NotAllowed(_("Your role does not allow this."))
+
+
 def require_thresholds(user: User, *site_ids: int | None) -> None:
     """What counts for all sites is set by those who see them all."""
     every = user.role in SEES_ALL or all(site is not None and looks_after(user, site) for site in site_ids)

@@ -4,7 +4,7 @@ from django.urls import path, register_converter
 
 from incidents.api.urls import BigInt
 from incidents.verbs import VERBS
-from incidents.views import actions, agent, manager, person, room, sites, styleguide, supervisor, system
+from incidents.views import actions, agent, manager, person, room, sites, styleguide, supervisor, system, warnings
 
 register_converter(BigInt, "number")
 
@@ -15,6 +15,12 @@ urlpatterns = [
     path("report/<uuid:pk>/", agent.receipt, name="receipt"),
     path("board/", supervisor.board, name="board"),
     path("overview/", manager.overview, name="overview"),
+    path("warnings/", warnings.warnings, name="warnings"),
+    path("warnings/<number:pk>/<slug:verb>/", warnings.decide, name="decide-warning"),
+    path("warnings/feeds/new/", warnings.feed, name="new-feed"),
+    path("warnings/feeds/<number:pk>/", warnings.feed, name="feed"),
+    path("warnings/rules/new/", warnings.rule, name="new-rule"),
+    path("warnings/rules/<number:pk>/", warnings.rule, name="rule"),
     path("site/", sites.choose_site, name="choose-site"),
     path("inbox/", person.inbox, name="inbox"),
     path("inbox/<number:pk>/<slug:verb>/", person.answer, name="answer"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -46,17 +46,20 @@ class Shown:
 
 
 def strip(user: User, site: str = "", now: datetime | None = None) -> Strip:
-    """Of one site, or of all that this person may see. Four queries at most."""
-    at = Q(rule__site__code=site) | Q(rule__site=None) if site else Q()
-    open_ones = rows(user).filter(at, state=OPEN)[:SHOWN]
+    """Of one site, or of all that this person may see. One query while there is nothing to say, four otherwise."""
     now = now or db_now()
-    here = Q(site__code=site) | Q(site=None) if site else Q()
-    feeds = (
-        Feed.objects.visible_to(user).filter(here, enabled=True).exclude(last_seen_at=None).exclude(stale_after=None)
-    )
-    return Strip(
-        shown(open_ones), [feed for feed in feeds if feed.is_stale(now)], access.decides_on_warnings(user), now
-    )
+    open_there = Exists(Warning.objects.filter(rule__feed=OuterRef("pk"), state=OPEN))
+    mine = Q(pk__in=Feed.objects.visible_to(user).filter(_of_site("site", site)).values("pk"))
+    silent = ExpressionWrapper(mine & Q(enabled=True, last_seen_at__lt=now - F("stale_after")), BooleanField())
+    feeds = Feed.objects.annotate(open_there=open_there, silent=silent).filter(Q(silent=True) | Q(open_there=True))
+    found: list[Shown] = []
+    if any(feed.open_there for feed in feeds):
+        found = shown(rows(user).filter(_of_site("rule__site", site), state=OPEN)[:SHOWN])
+    return Strip(found, [feed for feed in feeds if feed.silent], access.decides_on_warnings(user), now)
+
+
+def _of_site(path: str, code: str) -> Q:
+    return Q(**{f"{path}__code": code}) | Q(**{path: None}) if code else Q()
 
 
 def rows(user: User) -> QuerySet[Warning]:
@@ -92,11 +95,16 @@ def group_name(names: Names, key: str, site: int | None) -> str:
 
 @dataclass(frozen=True)
 class FeedView:
-    """A feed with its metrics. `state`: new (nobody has described it), off, unconnected, stale, live."""
+    """A feed with its metrics. `state`: off, unconnected, stale, live."""
 
     row: Feed
     gauges: list[Gauge]
     state: str
+
+    @property
+    def is_new(self) -> bool:
+        """It sends figures and nobody has said yet what it is."""
+        return bool(self.row.name == {"en": self.row.slug})
 
 
 @dataclass(frozen=True)

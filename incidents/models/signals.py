@@ -179,7 +179,8 @@ class WarningQuerySet(models.QuerySet[Any]):
         """Those of one's sites, and those of which a group is told that one is in."""
         told = Q(rule__owner__in=set(user.group_keys.values()))
         own = told & (Q(rule__site=user.site_id) | Q(rule__site=None))
-        return self.filter(at_sites_of(user, "rule__site") | own)
+        of_sites = at_sites_of(user, "rule__site")
+        return self.filter(of_sites | own) if of_sites else self.all()  # nothing, or'ed with something, is something
 
 
 class Warning(models.Model):

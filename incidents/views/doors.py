@@ -36,6 +36,7 @@ DOORS = (
     Door("board", gettext_lazy("Board"), "layout-dashboard", FLOOR, by_site=True),
     Door("report", gettext_lazy("Report"), "megaphone", frozenset(), Right.REPORT),
     Door("incidents", gettext_lazy("Incidents"), "list", FLOOR | {Role.MEMBER}, by_site=True),
+    Door("warnings", gettext_lazy("Warnings"), "bell-ring", FLOOR | {Role.MEMBER}),
     Door("inbox", gettext_lazy("Messages"), "inbox"),
     Door("plans:list", gettext_lazy("Plans"), "book-open"),
     Door("system", gettext_lazy("System"), "heart-pulse", SYSTEM),
