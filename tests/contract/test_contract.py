@@ -67,6 +67,11 @@ KEYS: Mapping[str, tuple[set[str], set[str]]] = {
     ),
     "candidate": (words("ref title seats"), set()),
     "list": (words("results next"), set()),
+    "taken": (words("received stored known"), words("new_feeds")),
+    "warning": (
+        words("id title state site owner level feed metric direction limit held_for_s value since opened_at report"),
+        words("family example over_at watched_by watched_at decided_by decided_at reason incident"),
+    ),
 }
 
 
