@@ -35,7 +35,9 @@ WITH due AS (SELECT incident_id, greatest(due_at, armed_at) AS since FROM incide
 SELECT app_now(),
        (SELECT concat_ws('-', event, (SELECT count(*) FROM incidents_event WHERE id > event - 500),
                          try, (SELECT concat_ws('-', count(*), count(finished_at))
-                               FROM incidents_deliveryattempt WHERE id > try - 500)) FROM last),
+                               FROM incidents_deliveryattempt WHERE id > try - 500),
+                         (SELECT extract(epoch FROM max(changed_at)) FROM incidents_warning),
+                         (SELECT extract(epoch FROM max(moved_at)) FROM incidents_warningrule)) FROM last),
        extract(epoch FROM app_now() - (SELECT max(looked_at) FROM incidents_clockbeat)),
        extract(epoch FROM app_now() - (SELECT min(since) FROM due
                                        WHERE incident_id NOT IN (SELECT incident_id FROM resting))),
@@ -52,9 +54,10 @@ SELECT app_now(),
 @dataclass(frozen=True)
 class Look:
     """What one query saw; seconds, or None where there is nothing. `moved`: changes with every event and every try to
-    deliver; `stuck`: how many incidents the clocks cannot settle although something is due in them; `last_audit_s`: since
-    a round of the auditor ended; `findings`: what it found and nobody has seen, or nothing has put right; `unseen`: the
-    former alone; `plain`: app_now() is the database's own clock."""
+    deliver, with every warning and every limit that was crossed; `stuck`: how many incidents the clocks cannot settle
+    although something is due in them; `last_audit_s`: since a round of the auditor ended; `findings`: what it found and
+    nobody has seen, or nothing has put right; `unseen`: the former alone; `plain`: app_now() is the database's own
+    clock."""
 
     now: datetime
     moved: str

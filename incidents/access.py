@@ -13,6 +13,7 @@ from incidents.engine import lifecycle
 from incidents.engine.lifecycle import MAJOR
 from incidents.engine.plan import key_of
 from incidents.models import Incident, StepRun, Timer
+from incidents.models.incident import SEES_ALL
 
 LEADING_GROUP = "G-LEAD"
 
@@ -70,6 +71,47 @@ def rights(user: User) -> frozenset[Right]:
 def require_report(user: User) -> None:
     if Right.REPORT not in rights(user):
         raise NotAllowed(_("Your role does not allow this."))
+
+
+def require_figures(user: User) -> None:
+    """Who posts figures from outside: the account of an integration, in one of these roles."""
+    if user.role not in SENDERS:
+        raise NotAllowed(_("Your role does not allow this."))
+
+
+SENDERS = frozenset({Role.SUPERVISOR, Role.MANAGER, Role.ADMINISTRATOR})
+
+
+def looks_after(user: User, site_id: int | None) -> bool:
+    """Whether what belongs to this site, or to none, is this person's business."""
+    return user.role in SEES_ALL or site_id is None or site_id in user.own_site_ids
+
+
+def decides_on_warnings(user: User) -> bool:
+    """Watch, dismiss, report: who runs a response, and the leading group."""
+    return acts(user) and bool(rights(user) & _ANY_WORD)
+
+
+def require_warnings(user: User) -> None:
+    if not decides_on_warnings(user):
+        raise NotAllowed(_("Your role does not allow this."))
+
+
+def sets_thresholds(user: User) -> bool:
+    """Feeds, and the limits on their figures."""
+    return Right.RUN in rights(user)
+
+
+def require_thresholds_at_all(user: User) -> None:
+    if not sets_thresholds(user):
+        raise NotAllowed(_("Your role does not allow this."))
+
+
+def require_thresholds(user: User, *site_ids: int | None) -> None:
+    """What counts for all sites is set by those who see them all."""
+    every = user.role in SEES_ALL or all(site is not None and looks_after(user, site) for site in site_ids)
+    if not sets_thresholds(user) or not every:
+        raise NotAllowed(_("You can change the feeds and rules of your own site only."))
 
 
 def incident_for(user: User, ref: str) -> Incident:

@@ -17,7 +17,7 @@ from celery import bootsteps
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from contactops.listening import Ear
-from incidents import hints
+from incidents import hints, watching
 from incidents.auditor import Auditor
 from incidents.engine.ledger import PENDING
 from incidents.models import ClockBeat, Timer
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S = 0.02  # at least, so that a locked incident is not asked for without pause
 LOOK_EVERY_S = 1.0  # at most so long between two looks, whatever the hints
+WATCH_EVERY_S = 0.9  # at least, between two looks at the limits on figures
 BATCH = 300  # incidents fired in one transaction
 POISON_REST_S = 30.0
 
@@ -41,6 +42,7 @@ class Clock(threading.Thread):
         self.stopping = threading.Event()
         self.ear: Ear | None = None
         self.resting: dict[int, float] = {}
+        self.watched_at = float("-inf")
 
     def run(self) -> None:
         while not self.stopping.is_set():
@@ -64,11 +66,24 @@ class Clock(threading.Thread):
     def look(self) -> float:
         """Fire everything that is due; returns the seconds until the next promise, at most LOOK_EVERY_S."""
         close_old_connections()
+        self._watch()
         while not self.stopping.is_set() and self._fire_batch():
             self._beat()
         self._beat()
         self._listen()
         return seconds_to_next(set(self.resting))
+
+    def _watch(self) -> None:
+        """The limits on figures, before promises fire: what has become so by now may decide what they do. Whatever is wrong
+        there holds up no promise."""
+        if time.monotonic() - self.watched_at < WATCH_EVERY_S:
+            return
+        self.watched_at = time.monotonic()
+        try:
+            watching.look()
+        except Exception as error:
+            raise_if_lost(error)
+            log.exception("the limits on figures could not be looked at")
 
     def _fire_batch(self) -> bool:
         """One batch; whether there may be more. A batch that fails is tried again one incident at a time."""

@@ -11,6 +11,7 @@ from contactops import crash
 
 HINTS = "contactops_hints"
 CLOCK = "contactops_clock"
+BOARD = {"topic": "board", "ref": "", "rev": 0}
 MANY = 50  # more incidents than this in one batch: say only that the board changed
 
 # What changes the banner of agents. Their pages ask again after these alone: a floor is many pages.
@@ -48,10 +49,20 @@ def tell(moved: Sequence[Moved]) -> None:
         cursor.execute("SELECT pg_notify(%s, payload) FROM unnest(%s) payload", [HINTS, _payloads(moved)])
 
 
+def board_changed() -> None:
+    """After commit: something stands on the board that is no incident."""
+    transaction.on_commit(_tell_board, robust=True)
+
+
+def _tell_board() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [HINTS, json.dumps(BOARD)])
+
+
 def _payloads(moved: Sequence[Moved]) -> list[str]:
     hints = [{"topic": "incident", "ref": one.ref, "rev": one.rev} for one in moved]
     if len(hints) > MANY:
-        hints = [{"topic": "board", "ref": "", "rev": 0}]
+        hints = [BOARD]
     if any(one.kinds & AGENTS_SEE for one in moved):
         hints.append({"topic": "notices", "ref": "", "rev": 0})
     return [json.dumps(hint) for hint in hints]

@@ -1,6 +1,8 @@
 """What each verb takes, checked once for the API and the pages. Field errors are in the reader's language."""
 
+import math
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -15,9 +17,11 @@ from incidents import promised
 from incidents.engine import lifecycle
 from incidents.engine.plan import AUDIENCES, LEVELS
 from incidents.models.incident import SCOPES
+from incidents.models.signals import ABOVE, DIRECTIONS, FAMILIES
 
 LONG = 10_000  # characters of a text
 LINE = 200  # characters of a title
+LARGEST_ID = 10**18 - 1
 SECOND = timedelta(seconds=1)
 YEAR = timedelta(days=366)
 OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -126,6 +130,7 @@ class Report(Input):
     kind = choice(("real", "drill"), required=False)
     participants = Names(required=False)
     speed = serializers.IntegerField(required=False, min_value=1, max_value=60)
+    warning = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=LARGEST_ID)
 
     def get_fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = super().get_fields()
@@ -344,3 +349,141 @@ class AddContact(Address):
 
 class Code(serializers.Serializer):
     code = serializers.CharField(max_length=20)
+
+
+class Number(serializers.FloatField):
+    """A number that can be compared: no truth value, and neither infinite nor undefined."""
+
+    default_error_messages = {"number": _("Write a number.")}
+
+    def to_internal_value(self, data: Any) -> float:
+        try:
+            value: float = super().to_internal_value(data)
+        except OverflowError:
+            value = math.inf
+        if isinstance(data, bool) or not math.isfinite(value):
+            self.fail("number")
+        return value
+
+
+class Signal(serializers.Serializer):
+    """One figure. `feed` may be called `source`, and `metric` `name`."""
+
+    feed = serializers.SlugField(max_length=60)
+    metric = serializers.CharField(max_length=120)
+    value = Number()
+    at = Moment(required=False, allow_null=True)
+    site = serializers.CharField(max_length=30, required=False, allow_blank=True)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            data = {_SAME_FIELD.get(name, name): value for name, value in data.items()}
+        return super().to_internal_value(data)
+
+
+_SAME_FIELD = {"source": "feed", "name": "metric"}
+SIGNALS = 1_000  # in one call
+
+
+class Signals(Signal):
+    """One figure, or several under `signals`."""
+
+    signals = serializers.ListField(child=Signal(), required=False, allow_empty=False, max_length=SIGNALS)
+
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        if "signals" in getattr(self, "initial_data", {}):
+            for name in ("feed", "metric", "value"):
+                fields[name].required = False
+        return fields
+
+
+class Alert(serializers.Serializer):
+    """One alert as Alertmanager sends it. One that is firing has no end: what stands there is a placeholder."""
+
+    status = choice(("firing", "resolved"))
+    labels = serializers.DictField(child=serializers.CharField(allow_blank=True, max_length=LONG))
+    startsAt = Moment()
+    endsAt = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    fingerprint = serializers.CharField(max_length=64)
+
+    def validate_labels(self, labels: dict[str, str]) -> dict[str, str]:
+        if not 0 < len(labels.get("alertname", "")) <= 110:
+            raise serializers.ValidationError(_("An alert has a name of at most 110 letters: the label alertname."))
+        return labels
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        if data["status"] == "resolved":
+            data["endsAt"] = self._end(data.get("endsAt"))
+        return data
+
+    def _end(self, text: Any) -> datetime:
+        field = Moment()
+        field.bind("endsAt", self)
+        try:
+            ended: datetime = field.run_validation(text)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({"endsAt": error.detail}) from error
+        return ended
+
+
+class Alertmanager(serializers.Serializer):
+    """The body of Prometheus Alertmanager's webhook, version 4; what else it says is not needed."""
+
+    version = serializers.ChoiceField(
+        [("4", "4")], error_messages={"invalid_choice": _("Only version 4 of the webhook is understood.")}
+    )
+    alerts = serializers.ListField(child=Alert(), allow_empty=False, max_length=SIGNALS)
+
+
+MINUTES = 24 * 60
+
+
+def minutes(**kwargs: Any) -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=0, max_value=MINUTES, **kwargs)
+
+
+class Feed(serializers.Serializer):
+    """A source of figures. `stale_after` in minutes; empty for one that speaks only when something changes."""
+
+    slug = serializers.SlugField(max_length=60)
+    name = serializers.CharField(max_length=LINE)
+    name_zh = serializers.CharField(max_length=LINE, required=False, allow_blank=True)
+    site = serializers.CharField(max_length=30, required=False, allow_blank=True)
+    stale_after = serializers.IntegerField(min_value=1, max_value=7 * MINUTES, required=False, allow_null=True)
+    enabled = serializers.BooleanField(required=False, default=False)
+
+
+class WarningRule(serializers.Serializer):
+    """A limit. It warns, with an incident type, or steers live incidents, with a condition."""
+
+    title = serializers.CharField(max_length=LINE)
+    title_zh = serializers.CharField(max_length=LINE, required=False, allow_blank=True)
+    family = choice(FAMILIES)
+    feed = serializers.SlugField(max_length=60)
+    metric = serializers.CharField(max_length=120)
+    direction = choice(DIRECTIONS)
+    value = Number()
+    clear_value = Number(required=False, allow_null=True)
+    held_for = minutes()
+    cool_down = minutes(required=False, default=0)
+    site = serializers.CharField(max_length=30, required=False, allow_blank=True)
+    owner = serializers.CharField(max_length=20)
+    level = serializers.IntegerField(min_value=min(LEVELS), max_value=max(LEVELS), required=False, allow_null=True)
+    incident_type = serializers.SlugField(max_length=60, required=False, allow_blank=True)
+    condition = serializers.SlugField(max_length=60, required=False, allow_blank=True)
+    lost_condition = serializers.SlugField(max_length=60, required=False, allow_blank=True)
+    enabled = serializers.BooleanField(required=False, default=False)
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        clear = data.get("clear_value")
+        if clear is None:
+            data["clear_value"] = clear = data["value"]
+        if (clear > data["value"]) if data["direction"] == ABOVE else (clear < data["value"]):
+            raise serializers.ValidationError({"clear_value": _("It is over on the near side of the limit.")})
+        if bool(data.get("incident_type")) == bool(data.get("condition")):
+            text = _("Choose either what is reported or which condition is set.")
+            raise serializers.ValidationError({"incident_type": text})
+        if data.get("lost_condition") and not data.get("condition"):
+            raise serializers.ValidationError({"condition": _("This field is required.")})
+        return data

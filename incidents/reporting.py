@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from contactops.accounts.models import User
 from contactops.errors import Conflict, Invalid, NotAllowed, NotFound
-from incidents import access, services
+from incidents import access, services, warned
 from incidents.engine.decide import BARE_HOUSE, clamp
 from incidents.models import Incident, Note, Report, Timer
 from incidents.record import Change, canonical
@@ -42,18 +42,30 @@ class Draft:
 
 
 def report(
-    *, actor: User, client_key: uuid.UUID, join: str = "", rev: int | None = None, **body: Any
+    *,
+    actor: User,
+    client_key: uuid.UUID,
+    join: str = "",
+    warning: int | None = None,
+    rev: int | None = None,
+    **body: Any,
 ) -> tuple[Report, bool]:
-    """Store a report and start its incident, or join the one named. Returns the report and whether it is new."""
+    """Store a report and start its incident, or join the one named. Returns the report and whether it is new. `warning`:
+    the one that it came of."""
     access.require_report(actor)
-    sent = hashlib.sha256(canonical({**body, "join": join}).encode()).hexdigest()
+    came_of = {"warning": warning} if warning else {}
+    sent = hashlib.sha256(canonical({**body, **came_of, "join": join}).encode()).hexdigest()
     if known := _known(actor, client_key, sent):
         return known, False
     try:
         with transaction.atomic():
             if join:
-                return _join(actor, client_key, join, sent, rev, **body), True
-            return _open(actor, _draft(actor, client_key, **body), sent), True
+                stored = _join(actor, client_key, join, sent, rev, **body)
+            else:
+                stored = _open(actor, _draft(actor, client_key, **body), sent)
+            if warning:
+                warned.report(warning=warning, actor=actor, incident=stored.incident)
+            return stored, True
     except IntegrityError as error:
         if "report_key_is_used_once_per_reporter" not in str(error):
             raise

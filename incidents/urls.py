@@ -18,6 +18,7 @@ from incidents.views import (
     styleguide,
     supervisor,
     system,
+    warnings,
 )
 
 register_converter(BigInt, "number")
@@ -29,6 +30,12 @@ urlpatterns = [
     path("report/<uuid:pk>/", agent.receipt, name="receipt"),
     path("board/", supervisor.board, name="board"),
     path("overview/", manager.overview, name="overview"),
+    path("warnings/", warnings.warnings, name="warnings"),
+    path("warnings/<number:pk>/<slug:verb>/", warnings.decide, name="decide-warning"),
+    path("warnings/feeds/new/", warnings.feed, name="new-feed"),
+    path("warnings/feeds/<number:pk>/", warnings.feed, name="feed"),
+    path("warnings/rules/new/", warnings.rule, name="new-rule"),
+    path("warnings/rules/<number:pk>/", warnings.rule, name="rule"),
     path("site/", sites.choose_site, name="choose-site"),
     path("promises/", promises.promises, name="promises"),
     path("inbox/", person.inbox, name="inbox"),

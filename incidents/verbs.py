@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from incidents import inputs, services
-from incidents.models import Incident
+from incidents import inputs, services, warned
+from incidents.models import Incident, Warning
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,10 @@ PROMISE_VERBS: Mapping[str, Verb] = {
 
 # What the person to whom a message was sent can say to it.
 ANSWERS: Mapping[str, type[inputs.Input]] = {"acknowledge": inputs.Nothing, "decline": inputs.Reason}
+
+# What those who run a response can say to a warning; to report it is the third.
+WARNING_VERBS: Mapping[str, type[inputs.Input]] = {"watch": inputs.Nothing, "dismiss": inputs.Reason}
+WARNING_CALLS: Mapping[str, Callable[..., Warning]] = {"watch": warned.watch, "dismiss": warned.dismiss}
 
 
 def arguments(data: Mapping[str, Any]) -> dict[str, Any]:

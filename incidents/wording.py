@@ -81,6 +81,17 @@ NAMES: Mapping[str, str] = {
     "no": N_("no"),
     "started": N_("started"),
     "ended": N_("ended"),
+    "traffic": N_("traffic"),
+    "system": N_("system"),
+    "complaint": N_("complaints"),
+    "above": N_("more than"),
+    "below": N_("fewer than"),
+    "dismissed": N_("dismissed"),
+    "cleared": N_("passed by itself"),
+    "unconnected": N_("not connected"),
+    "stale": N_("stale"),
+    "live": N_("connected"),
+    "off": N_("switched off"),
 }
 
 

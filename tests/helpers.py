@@ -26,13 +26,21 @@ class Clock:
     def to(self, moment: datetime, fire: bool = True) -> None:
         """Move on, firing what comes due on the way when it is due, as a clock that is never late."""
         if fire:
-            from incidents.clock import due_incidents  # here, because most of this module needs no Django
-            from incidents.models import Timer
+            from incidents import watching  # here, because most of this module needs no Django
+            from incidents.clock import due_incidents
+            from incidents.models import Timer, WarningRule
             from incidents.record import settle
 
-            while row := Timer.objects.filter(state="pending", due_at__lte=moment).order_by("due_at").first():
-                self.now = max(self.now, row.due_at)
+            while True:
+                timers = Timer.objects.filter(state="pending", due_at__lte=moment).order_by("due_at")
+                limits = WarningRule.objects.filter(look_at__lte=moment).order_by("look_at")
+                first = [*timers.values_list("due_at", flat=True)[:1], *limits.values_list("look_at", flat=True)[:1]]
+                due = min((at for at in first if at), default=None)
+                if due is None:
+                    break
+                self.now = max(self.now, due)
                 self._set(f"'{self.now.isoformat()}'::timestamptz")
+                watching.look()
                 settle(due_incidents(500, set()))
         self.now = moment
         self._set(f"'{moment.isoformat()}'::timestamptz")

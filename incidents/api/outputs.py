@@ -7,8 +7,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from contactops.accounts.models import User
+from incidents import warned
 from incidents.engine.ledger import PENDING
-from incidents.models import Event, Incident, Notification, Report
+from incidents.models import Event, Incident, Notification, Report, Warning
 from incidents.reasons import Why
 from incidents.selectors import CLOCKS, Line, PromiseView, Room, StepView
 from plans.texts import say
@@ -309,4 +310,61 @@ class NotificationRow(serializers.ModelSerializer):
         fields = (
             *("id", "incident", "recipient", "channel", "state", "attempts", "created_at", "handed_at", "read_at"),
             *("acknowledged_at", "declined_at", "items"),
+        )
+
+
+class Taken(serializers.Serializer):
+    """What became of the figures of one call; `known`: they had been sent before. `new_feeds`: sources that nobody has
+    described yet."""
+
+    received = serializers.IntegerField()
+    stored = serializers.IntegerField()
+    known = serializers.IntegerField()
+    new_feeds = serializers.ListField(child=serializers.CharField())
+
+
+class Prefilled(serializers.Serializer):
+    """What a report of the warning would say."""
+
+    warning = serializers.IntegerField()
+    incident_type = serializers.CharField()
+    site = serializers.CharField(allow_blank=True)
+    scope = serializers.CharField(allow_blank=True)
+    summary = serializers.CharField()
+    details = serializers.CharField()
+    occurred_at = Moment()
+
+
+class WarningRow(serializers.ModelSerializer):
+    """A warning; `value` is the figure that opened it, `report` what a report of it would say."""
+
+    title = serializers.SerializerMethodField()
+    family = serializers.CharField(source="rule.family")
+    example = serializers.BooleanField(source="rule.is_example")
+    feed = serializers.CharField(source="rule.feed.slug")
+    owner = serializers.CharField(source="rule.owner")
+    level = serializers.IntegerField(source="rule.level", allow_null=True)
+    site = serializers.CharField(source="rule.site.code", default=None, allow_null=True)
+    held_for_s = serializers.SerializerMethodField()
+    watched_by = serializers.CharField(source="watched_by.username", default=None, allow_null=True)
+    decided_by = serializers.CharField(source="decided_by.username", default=None, allow_null=True)
+    incident = serializers.CharField(source="incident.ref", default=None, allow_null=True)
+    report = serializers.SerializerMethodField()
+
+    def get_title(self, warning: Warning) -> str:
+        return say(warning.rule.title)
+
+    def get_held_for_s(self, warning: Warning) -> float | None:
+        return seconds(warning.held_for)
+
+    @extend_schema_field(Prefilled)
+    def get_report(self, warning: Warning) -> Any:
+        return Prefilled(warned.prefilled(warning)).data
+
+    class Meta:
+        model = Warning
+        fields = (
+            *("id", "title", "family", "example", "state", "site", "owner", "level", "feed", "metric", "direction"),
+            *("limit", "held_for_s", "value", "since", "opened_at", "over_at", "watched_by", "watched_at"),
+            *("decided_by", "decided_at", "reason", "incident", "report"),
         )

@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from incidents.api import reach, views
+from incidents.api import reach, signals, views
 from incidents.verbs import VERBS
 
 
@@ -37,5 +37,9 @@ urlpatterns = [
     path(f"{incident}summary/", views.SummaryView.as_view()),
     path("contacts/", reach.ContactsView.as_view()),
     path("channels/", reach.ChannelsView.as_view()),
+    path("signals/", signals.SignalsView.as_view()),
+    path("signals/alertmanager/<slug:feed>/", signals.AlertmanagerView.as_view()),
+    path("warnings/", signals.WarningsView.as_view()),
+    path("warnings/<id:pk>/<slug:verb>/", signals.WarningVerbView.as_view()),
     path("notifications/<id:pk>/<slug:verb>/", views.AnswerView.as_view()),
 ]

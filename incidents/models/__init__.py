@@ -6,6 +6,7 @@ from incidents.models.incident import Incident, RefCounter, Report, StepRun
 from incidents.models.ledger import ClockBeat, Timer
 from incidents.models.outbox import DeliveryAttempt, Notification
 from incidents.models.replies import StoredReply
+from incidents.models.signals import Feed, Gauge, Signal, Steering, Warning, WarningRule
 
 __all__ = [
     "AuditFinding",
@@ -13,12 +14,18 @@ __all__ = [
     "ClockBeat",
     "DeliveryAttempt",
     "Event",
+    "Feed",
+    "Gauge",
     "Incident",
     "Note",
     "Notification",
     "RefCounter",
     "Report",
+    "Signal",
+    "Steering",
     "StepRun",
     "StoredReply",
     "Timer",
+    "Warning",
+    "WarningRule",
 ]

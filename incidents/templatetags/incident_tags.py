@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from incidents import wording
+from incidents import warned, wording
 from incidents.models import Incident
 from incidents.notify import wording as letters
 from incidents.selectors import StepView
@@ -21,6 +21,8 @@ register = template.Library()
 register.filter("status_name", wording.name)
 register.filter("letter_state", letters.state_name)
 register.filter("level_name", wording.level_name)
+register.filter("figure", warned.number)
+register.filter("limit_words", warned.limit_words)
 
 SHAPES = {1: "octagon", 2: "triangle", 3: "diamond", 4: "circle"}
 

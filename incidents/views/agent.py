@@ -1,19 +1,22 @@
 """What an agent needs: send a report, see what became of it, know what to do and say meanwhile."""
 
 import uuid
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from contactops.accounts.models import User
 from contactops.errors import DomainError
 from contactops.http import Request
-from incidents import access, inputs, reporting, selectors, wording
+from incidents import access, inputs, reporting, selectors, warned, wording
 from incidents.access import Right
+from incidents.models import Incident, Warning
 from incidents.models.incident import SCOPES
 from incidents.views import doors
 from incidents.views.forms import Sent, check, refused
@@ -31,7 +34,7 @@ def report(request: Request) -> HttpResponse:
     """The form posts to itself. The key made when it was opened makes a double click one report."""
     doors.require(request.user, "report")
     if request.method != "POST":
-        return _form(request)
+        return _form(request, warning=_warning(request))
     given = check(FORM, inputs.Report(data=request.POST), request.POST)
     if isinstance(given, Sent):
         return _form(request, given)
@@ -41,7 +44,17 @@ def report(request: Request) -> HttpResponse:
         sent = _sent_before if error.code == "key_reused" else partial(refused, FORM)
         return _form(request, sent(error, request.POST))
     request.session["seat"] = stored.seat.code if stored.seat else ""
+    if given.get("warning") and Incident.objects.visible_to(request.user).filter(pk=stored.incident_id).exists():
+        return redirect("room", ref=stored.incident.ref)  # whoever answers a warning goes on to the plan
     return redirect("receipt", pk=stored.pk)
+
+
+def _warning(request: Request) -> Warning | None:
+    """The warning that the address names, for those who decide on it."""
+    asked = request.GET.get("warning", "")
+    if not asked or not access.decides_on_warnings(request.user):
+        return None
+    return warned.warning_for(request.user, int(asked)) if asked.isascii() and asked.isdigit() else None
 
 
 def _sent_before(error: DomainError, posted: QueryDict) -> Sent:
@@ -52,9 +65,17 @@ def _sent_before(error: DomainError, posted: QueryDict) -> Sent:
     return Sent(FORM, values, {"non_field_errors": [text]}, sent.status)
 
 
-def _form(request: Request, sent: Sent | None = None) -> HttpResponse:
+def _prefilled(warning: Warning) -> dict[str, Any]:
+    """As the fields hold it: the time as the clock on the reader's wall has it."""
+    said = warned.prefilled(warning)
+    began: datetime = said["occurred_at"]
+    return {**said, "occurred_at": f"{timezone.localtime(began):%Y-%m-%dT%H:%M}", "title": say(warning.rule.title)}
+
+
+def _form(request: Request, sent: Sent | None = None, warning: Warning | None = None) -> HttpResponse:
     user = request.user
     values = sent.values if sent else {}
+    known = _prefilled(warning) if warning else {}
     families = _types_by_family()
     context: dict[str, Any] = {
         "sent": sent,
@@ -67,7 +88,8 @@ def _form(request: Request, sent: Sent | None = None) -> HttpResponse:
         "yes_no": [("true", _("Yes")), ("false", _("No"))],
         "kinds": [("real", wording.name("real")), ("drill", wording.name("drill"))],
         "notices": selectors.notices_for_site(user),
-        "candidates": _candidates(user, values.get("incident_type", ""), families),
+        "known": known,
+        "candidates": _candidates(user, values.get("incident_type") or known.get("incident_type", ""), families),
         "own": selectors.own_reports(user),
         "leads": Right.LEAD in access.rights(user),
     }

@@ -37,6 +37,7 @@ DOORS = (
     Door("report", gettext_lazy("Report"), "megaphone", frozenset(), Right.REPORT),
     Door("incidents", gettext_lazy("Incidents"), "list", FLOOR | {Role.MEMBER}, by_site=True),
     Door("promises", gettext_lazy("Promises"), "alarm-clock", FLOOR, by_site=True),
+    Door("warnings", gettext_lazy("Warnings"), "bell-ring", FLOOR | {Role.MEMBER}),
     Door("inbox", gettext_lazy("Messages"), "inbox"),
     Door("roster:page", gettext_lazy("Roster"), "calendar-clock"),
     Door("plans:list", gettext_lazy("Plans"), "book-open"),

@@ -78,6 +78,18 @@ LABELS = {
     "name": _("Name"),
     "url": _("Apprise URL"),
     "code": _("Code"),
+    "slug": _("Key"),
+    "stale_after": _("Stale after how many minutes of silence"),
+    "family": _("What it is about"),
+    "feed": _("Feed"),
+    "metric": _("Metric"),
+    "direction": _("It is crossed by"),
+    "value": _("this value"),
+    "clear_value": _("Over at"),
+    "held_for": _("for how many minutes"),
+    "cool_down": _("Then quiet for how many minutes"),
+    "owner": _("Who is told, besides the supervisors"),
+    "condition": _("While the limit is crossed"),
 }
 
 

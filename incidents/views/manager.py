@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from contactops.http import Request
-from incidents import access, boards, summaries
+from incidents import access, boards, summaries, warned
 from incidents.views import doors
 from incidents.views.filters import Filters
 from incidents.views.promises import looked_at
@@ -16,7 +16,13 @@ def overview(request: Request) -> HttpResponse:
     doors.require(request.user, "overview")
     filters = Filters.of(request)
     found = boards.overview(request.user, filters.as_q(), request.look.now, looked_at(request))
-    context = {"overview": found, "filters": filters, "address": filters.address, "now": found.now}
+    context = {
+        "overview": found,
+        "strip": warned.strip(request.user, filters.site, found.now),
+        "filters": filters,
+        "address": filters.address,
+        "now": found.now,
+    }
     return render(request, "incidents/overview.html", context)
 
 

@@ -1,6 +1,7 @@
 """What one person has been told, and their answers."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -9,9 +10,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from contactops.accounts.models import Role
 from contactops.errors import Conflict, NotFound
 from contactops.http import Request
-from incidents import selectors, services
+from incidents import selectors, services, warned
 from incidents.models import Incident, Notification
 from incidents.notify import wording
 from incidents.times import db_now
@@ -46,7 +48,9 @@ def _show(request: Request, sent: Sent | None = None) -> HttpResponse:
     letters = [
         Letter(one, wording.subject(one), words.lines(one), one.incident_id in rooms, one.pk in asked) for one in page
     ]
-    context = {"page": page, "letters": letters, "now": db_now(), "sent": sent, "sent_is_offered": True}
+    context: dict[str, Any] = {"page": page, "letters": letters, "now": db_now(), "sent": sent, "sent_is_offered": True}
+    if request.user.role == Role.MEMBER:  # who has no board is told here
+        context["strip"] = warned.strip(request.user, now=context["now"])
     return render(request, "incidents/inbox.html", context, status=sent.status if sent else 200)
 
 

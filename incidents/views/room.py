@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from contactops.accounts.models import User
 from contactops.http import Request
-from incidents import access, calls, selectors, wording
+from incidents import access, calls, selectors, warned, wording
 from incidents.engine import lifecycle
 from incidents.engine.plan import AUDIENCES, LEVELS
 from incidents.models import Incident, Notification
@@ -116,8 +116,15 @@ class RoomPage:
             "cadences": self._cadences(promises),
             "blocking": self.blocking,
             "may": self._may,
+            **self._came_of(),
             **self._choices(),
         }
+
+    def _came_of(self) -> dict[str, Any]:
+        """The warnings it came of, and the level that their rules suggest: the worst."""
+        rows = warned.of_incident(self.incident, self.user)
+        level = min((row.rule.level for row in rows if row.rule.level), default="")
+        return {"warnings": [(row, warned.limit_words(row)) for row in rows], "suggested_level": level}
 
     def _is_triage(self) -> bool:
         """Whether it still waits for a plan; so does one that was reopened without ever having had one."""

@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from contactops.http import Request
-from incidents import access, boards, selectors
+from incidents import access, boards, selectors, warned
 from incidents.access import Right
 from incidents.models import Incident
 from incidents.views import doors
@@ -25,6 +25,7 @@ def board(request: Request) -> HttpResponse:
         "board": found,
         "filters": filters,
         "address": filters.address,
+        "strip": warned.strip(request.user, filters.site, found.now),
         "can_take_up": Right.HANDLE in access.rights(request.user),
         "now": found.now,
     }

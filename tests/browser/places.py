@@ -2,6 +2,8 @@
 
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from playwright.sync_api import Page
 
@@ -22,6 +24,7 @@ class Cases:
     recovering: str
     closed: str
     merged: str
+    warning: str
 
 
 def make_cases(stack: RealStack) -> Cases:
@@ -41,7 +44,24 @@ def make_cases(stack: RealStack) -> Cases:
     director.do(recovering, "level/confirm")
     supervisor.do(closed, "close", outcome="false-alarm", cause="Nothing " + LONG)
     supervisor.do(merged, "merge", into=responding, reason="The same blackout")
-    return Cases(*refs)
+    return Cases(*[*refs, make_warnings(stack)])
+
+
+def make_warnings(stack: RealStack) -> str:
+    """A feed with a long name that has gone silent, a warning that was dismissed and one that is open: its id."""
+    supervisor, now = stack.api("supervisor"), datetime.now(UTC)
+
+    def figure(metric: str, value: float, minutes: float = 0, feed: str = "telephony") -> dict[str, Any]:
+        at = (now - timedelta(minutes=minutes)).isoformat()
+        return {"feed": feed, "metric": metric, "value": value, "at": at}
+
+    waiting = [figure("calls-waiting", 44 + n, 10 - 2 * n) for n in range(5)]
+    silent = figure("Blackout" * 15, 123456789.125, 5, "x" * 60)
+    supervisor.post("signals/", {"signals": [*waiting, figure("complaints-last-hour", 9), silent]}, 201)
+    stack.query("UPDATE incidents_feed SET stale_after = interval '1 millisecond' WHERE slug LIKE 'xxx%%'")
+    rows = {row["metric"]: row["id"] for row in supervisor.get("warnings/", state="open")["results"]}
+    supervisor.post(f"warnings/{rows['calls-waiting']}/dismiss/", {"reason": PASTE})
+    return str(rows["complaints-last-hour"])
 
 
 PAGES: dict[str, tuple[str, ...]] = {
@@ -81,6 +101,10 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/roster/add/",
         "/roster/import/",
         "/roster/shifts/5/",
+        "/warnings/",
+        "/warnings/feeds/new/",
+        "/warnings/rules/new/",
+        "/report/?warning={warning}",
     ),
     "leader": ("/board/", "/incidents/{responding}/", "/inbox/"),
     "manager": ("/overview/", "/incidents/{responding}/", "/incidents/{closed}/summary/", "/board/", "/promises/"),

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from rest_framework.serializers import Serializer
 
 from contactops.accounts.models import User
 from incidents import inputs
+from incidents.models import Warning, WarningRule
+from incidents.times import db_now
 from incidents.verbs import PROMISE_VERBS, VERBS
 from plans import inputs as roster
 from plans.models import Group, Membership, Shift, SwapRequest
@@ -43,6 +46,8 @@ class Stage:
         if "{promise}" in path:
             number = self.case.promise("update-leaders")["id"]
             found["promise"] = str(number)
+        if "{warning}" in path:
+            found["warning"] = str(self.warning.pk)
         if "{letter}" in path:
             found["letter"] = str(self.case.letter_to(self.change.by).pk)
         if "{shift}" in path:
@@ -51,6 +56,14 @@ class Stage:
             newest = SwapRequest.objects.order_by("pk").last()
             found["swap"] = str(newest.pk if newest else 0)
         return found
+
+    @property
+    def warning(self) -> Warning:
+        """The open one, at Leeds; made when it is first asked for."""
+        rule, now = WarningRule.objects.get(metric="complaints-last-hour"), db_now()
+        said = {"metric": rule.metric, "direction": "above", "limit": 5, "held_for": timedelta(), "value": 7}
+        known = {"since": now, "opened_at": now, "changed_at": now, **said}
+        return Warning.objects.get_or_create(rule=rule, defaults=known)[0]
 
     @property
     def path(self) -> str:
@@ -103,6 +116,14 @@ def shift(
 
 
 REPORT = report_body("power-cut", client_key="6f0c4a4e-6f0e-4c3e-9d0e-1f2a3b4c5d6e")
+FIGURE = {"feed": "telephony", "metric": "calls-waiting", "value": 9, "at": "2026-01-01T12:00:00Z"}
+ALERT = {
+    "status": "firing",
+    "labels": {"alertname": "DiskFull"},
+    "startsAt": "2026-01-01T12:00:00Z",
+    "fingerprint": "f",
+}
+ALERTS = {"version": "4", "status": "firing", "alerts": [ALERT]}
 TASK = "power-cut.powered-seats"
 CHANGES: Mapping[str, Change] = {
     "report": Change("reports/", REPORT, "agent04", takes=inputs.Report, answers="received", status=201),
@@ -141,6 +162,23 @@ CHANGES: Mapping[str, Change] = {
     "merge": verb("merge", into="<other>"),
     "waive": verb("waive", "manager", "responding", gate="power-cut.patrol", reason="Done"),
     "redact": verb("redact", "manager", seq=1, reason="A name"),
+    "signals": Change("signals/", FIGURE, takes=inputs.Signals, answers="taken", status=201),
+    "signals/several": Change(
+        "signals/",
+        {"signals": [FIGURE, {**FIGURE, "metric": "m"}]},
+        "manager",
+        "reported",
+        inputs.Signals,
+        "taken",
+        201,
+    ),
+    "signals/alertmanager": Change(
+        "signals/alertmanager/monitoring/", ALERTS, "supervisor", "reported", inputs.Alertmanager, "taken", 201
+    ),
+    "warnings/watch": Change("warnings/{warning}/watch/", {}, answers="warning"),
+    "warnings/dismiss": Change(
+        "warnings/{warning}/dismiss/", {"reason": "A test"}, takes=inputs.Reason, answers="warning"
+    ),
     "notifications/acknowledge": Change(
         "notifications/{letter}/acknowledge/", {}, "leader", takes=inputs.Nothing, answers="notification"
     ),

@@ -73,6 +73,11 @@ KEYS: Mapping[str, tuple[set[str], set[str]]] = {
     "swap": (words("id shift asked_by asked_of reason state asked_at decided_at"), set()),
     "imported": (words("added unchanged"), set()),
     "list": (words("results next"), set()),
+    "taken": (words("received stored known"), words("new_feeds")),
+    "warning": (
+        words("id title state site owner level feed metric direction limit held_for_s value since opened_at report"),
+        words("family example over_at watched_by watched_at decided_by decided_at reason incident"),
+    ),
 }
 
 

@@ -12,6 +12,8 @@ from django.test import Client
 
 from contactops.accounts.models import Gateway, User
 from contactops.errors import NotAllowed
+from incidents.models import Warning, WarningRule
+from incidents.times import db_now
 from incidents.verbs import PROMISE_VERBS, VERBS
 from plans import services as plans
 from plans.models import Group, Membership, PlanRevision, Shift
@@ -51,6 +53,7 @@ def may(cell: str, call: str, username: str) -> bool:
         "those they are called to": call != "see:elsewhere",
         "own steps, note": call in ("steps:own", "notes", "hand-over"),
         "leading group: yes": username == "director",
+        "owner group: yes": call == "page:warnings" or username == "director",
         "read": call.endswith(":read"),
         "draft": call in ("plan:read", "plan:draft"),
     }
@@ -236,9 +239,48 @@ def change_channels(address: str) -> Try:
     return attempt
 
 
+def warning() -> Warning:
+    """One that is open, at Leeds."""
+    rule, now = WarningRule.objects.get(metric="complaints-last-hour"), db_now()
+    said = {"metric": rule.metric, "direction": "above", "limit": 5, "held_for": timedelta(), "value": 7}
+    return Warning.objects.create(rule=rule, since=now, opened_at=now, changed_at=now, **said)
+
+
+def warnings(world: World, username: str) -> int:
+    """Somebody who is told of it sees it; for the others there is none."""
+    seen = warning().pk
+    answer = world.api(username).client.get("/api/v1/warnings/").json()
+    return 200 if seen in [row["id"] for row in answer["results"]] else 404
+
+
+def decide(name: str, /, **body: Any) -> Try:
+    return lambda world, username: post(f"warnings/{warning().pk}/{name}/", body)(world, username)
+
+
+def report_warning(world: World, username: str) -> int:
+    return post("reports/", report_body("general-emergency", site="leeds", warning=warning().pk))(world, username)
+
+
+def settings_form(address: str, **body: Any) -> Try:
+    """A form that leads back to the page of warnings once it is saved."""
+
+    def attempt(world: World, username: str) -> int:
+        response = world.browser_as(username).post(address, body)
+        return 200 if response.status_code == 302 and response["Location"] == "/warnings/" else response.status_code
+
+    return attempt
+
+
 def see_findings(world: World, username: str) -> int:
     answer = world.browser_as(username).post("/system/findings/", {"up_to": "0"})
     return 200 if answer.get("Location", "").startswith("/system/") else answer.status_code
+
+
+ALERT = {"status": "firing", "labels": {"alertname": "A"}, "startsAt": "2026-01-01T00:00:00Z", "fingerprint": "f"}
+RULE = {
+    **{"title": "Long queue", "family": "traffic", "feed": "telephony", "metric": "m", "direction": "above"},
+    **{"value": "4", "held_for": "5", "owner": "G-SUP", "site": "leeds", "incident_type": "inbound-surge"},
+}
 
 
 @dataclass(frozen=True)
@@ -300,6 +342,16 @@ CALLS: Mapping[str, Call] = {
     "roster:import": Call(post("roster/import/", {"csv": FILE})),
     "roster:swap": Call(swap),
     "roster:take": Call(take),
+    "signals": Call(post("signals/", {"feed": "telephony", "metric": "m", "value": 1})),
+    "signals:alertmanager": Call(post("signals/alertmanager/monitoring/", {"version": "4", "alerts": [ALERT]})),
+    "page:warnings": Call(page("/warnings/")),
+    "warnings": Call(warnings),
+    "warnings:watch": Call(decide("watch")),
+    "warnings:dismiss": Call(decide("dismiss", reason="A test")),
+    "warnings:report": Call(report_warning),
+    "page:rule": Call(page("/warnings/rules/new/")),
+    "feeds:change": Call(settings_form("/warnings/feeds/new/", slug="acd", name="ACD", site="leeds")),
+    "rules:change": Call(settings_form("/warnings/rules/new/", **RULE)),
     "settings:read": Call(page("/admin/plans/seat/")),
     "settings:change": Call(change_settings),
     "contacts:read": Call(see_at("contacts/")),

@@ -1,6 +1,7 @@
 """Reading asks the database as often for thirty rows as for three."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from contactops.accounts.models import User
-from incidents import access, boards, reporting, selectors, summaries
+from incidents import access, boards, reporting, selectors, summaries, warned
+from incidents.models import Feed, Gauge, Warning, WarningRule
+from incidents.times import db_now
 from tests.helpers import Api
 from tests.incidents.world import Case, Make
 
@@ -58,6 +61,9 @@ READS: Mapping[str, Read] = {
     "the overview page": page("/overview/"),
     "the page of promises": page("/promises/"),
     "the list page": page("/incidents/"),
+    "the warnings page": page("/warnings/"),
+    "the warnings": api_call("warnings/"),
+    "strip": lambda case, user, client, browser: warned.strip(user),
     "the room page": page("/incidents/{ref}/"),
     "the summary page": page("/incidents/{ref}/summary/"),
 }
@@ -76,9 +82,30 @@ def grow(make: Make, api: Apis) -> Callable[[Case, int], None]:
             agent.report("power-cut", join=case.ref, seat=f"L{n + 1:02d}")
             ref = api("manager").report("power-cut", site="leeds")
             me.do(ref, "activate", plan="power-cut", level=4)
+            warn(n, case)
             me.do(ref, "updates", audience="agents", text=f"Area {n}")
 
     return more
+
+
+def warn(n: int, case: Case) -> None:
+    """One more feed, metric, rule and warning: open, with the incident that came of it, and over."""
+    now = db_now()
+    feed = Feed.objects.create(slug=f"feed-{Feed.objects.count()}", name={"en": "Feed"}, last_seen_at=now)
+    Gauge.objects.create(feed=feed, metric="m", value=n, at=now)
+    kind = case.row.type
+    limit = {"metric": "m", "direction": "above", "held_for": timedelta()}
+    rule = WarningRule.objects.create(
+        title={"en": "Rule"}, family="system", feed=feed, value=1, clear_value=1, cool_down=timedelta(),
+        owner="G-SUP", incident_type=kind, site=case.row.site, **limit,
+    )  # fmt: skip
+    for minute, values in enumerate(
+        ({}, {"state": "reported", "incident": case.row}, {"state": "cleared", "over_at": now})
+    ):
+        at = now - timedelta(minutes=minute)
+        Warning.objects.create(
+            rule=rule, since=at, opened_at=at, limit=1, value=2, changed_at=at, **limit, **values
+        )  # fmt: skip
 
 
 def statements(read: Read, case: Case, user: User, client: Client, browser: Client) -> int:

@@ -19,14 +19,20 @@ from incidents.models import (
     ClockBeat,
     DeliveryAttempt,
     Event,
+    Feed,
+    Gauge,
     Incident,
     Note,
     Notification,
     RefCounter,
     Report,
+    Signal,
+    Steering,
     StepRun,
     StoredReply,
     Timer,
+    Warning,
+    WarningRule,
 )
 from incidents.record import settle
 from incidents.times import db_now
@@ -73,8 +79,27 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "audit_finding_kind_is_known": {"kind": "odd"},
     "audit_finding_is_open_once": {},
     "audit_finding_is_seen_by_somebody": {"seen_at": NOON, "key": "k"},
+    "feed_name_has_english_words": {"slug": "f2", "name": {"zh-hans": "话务"}},
+    "figure_counts_once_for_its_instant": {},
+    "metric_has_one_newest_figure": {},
+    "warning_rule_family_is_known": {"family": "weather"},
+    "warning_rule_direction_is_known": {"direction": "sideways"},
+    "warning_rule_title_has_english_words": {"title": {}},
+    "warning_rule_level_is_1_to_4": {"level": 5},
+    "warning_rule_is_over_on_the_near_side_of_its_limit": {"direction": "above", "value": 40, "clear_value": 41},
+    "warning_rule_either_warns_or_steers": {"condition": "waiting-low"},
+    "warning_state_is_known": {"state": "forgotten", "since": NOON},
+    "warning_direction_is_known": {"direction": "sideways", "since": NOON, "state": "cleared", "over_at": NOON},
+    "crossing_warns_once": {"state": "cleared", "over_at": NOON},
+    "rule_has_one_open_warning": {"since": NOON},
+    "reported_warning_has_its_incident": {"state": "reported", "since": NOON},
+    "dismissed_warning_says_who_when_and_why": {"state": "dismissed", "since": NOON},
+    "cleared_warning_says_when_it_was_over": {"state": "cleared", "since": NOON},
+    "rule_steers_an_incident_once": {},
 }
-UNIQUE_FIELDS = {(Incident, "ref"), (ClockBeat, "worker"), (Notification, "dedup_key"), (AuditRound, "of")}
+UNIQUE_FIELDS = {
+    *((Incident, "ref"), (ClockBeat, "worker"), (Notification, "dedup_key"), (AuditRound, "of"), (Feed, "slug")),
+}
 
 
 def models() -> list[type[Model]]:
@@ -99,7 +124,17 @@ def rows(api: Callable[[str], Api], cast: Callable[[str], User]) -> dict[type[Mo
     incident.refresh_from_db()
     now = db_now()
     notification = Notification.objects.filter(incident=incident)[0]
+    feed, rule = Feed.objects.get(slug="telephony"), WarningRule.objects.get(metric="complaints-last-hour")
+    figure = {"feed": feed, "metric": "m", "value": 1, "at": now}
+    begun = now - timedelta(minutes=5)
+    warned = {"metric": "m", "direction": "above", "limit": 1, "held_for": timedelta(), "value": 2, "changed_at": now}
     return {
+        Feed: feed,
+        Signal: Signal.objects.create(**figure, received_at=now),
+        Gauge: Gauge.objects.create(**figure),
+        WarningRule: rule,
+        Warning: Warning.objects.create(rule=rule, since=begun, opened_at=now, **warned),
+        Steering: Steering.objects.create(rule=rule, incident=incident, holds=True, lost=False),
         Incident: incident,
         RefCounter: RefCounter.objects.get(prefix="INC"),
         Report: Report.objects.get(),
@@ -124,8 +159,9 @@ def copied(row: Model, values: Mapping[str, Any]) -> Model:
     return type(row)(**{**fields, **values})
 
 
-def test_a_good_copy_of_every_row_is_taken(rows: dict[type[Model], Model]) -> None:
+def test_a_good_copy_of_every_row_is_taken(rows: dict[type[Model], Model], cast: Callable[[str], User]) -> None:
     """So that the cases below are refused for what they change, not for being copies."""
+    [other] = activated(1, cast("supervisor"))
     for model, row in rows.items():
         changed: dict[str, Any] = {}
         for constraint in model._meta.constraints:
@@ -135,6 +171,10 @@ def test_a_good_copy_of_every_row_is_taken(rows: dict[type[Model], Model]) -> No
                     "year": 1999,
                     "seq": 900,
                     "number": 9,
+                    "at": NOON,
+                    "since": NOON,
+                    "rule": WarningRule.objects.exclude(pk=rows[WarningRule].pk)[0],
+                    "incident": other,
                 }.get(constraint.fields[-1], "another")
         changed |= {name: f"{name}-2" for owner, name in UNIQUE_FIELDS if owner is model}
         copied(row, changed).save(force_insert=True)

@@ -18,6 +18,12 @@ TOKENS = (
     "print(json.dumps({u.username: Token.objects.get_or_create(user=u)[0].key for u in User.objects.all()}))"
 )
 
+# A promise, or a limit on figures about which the clock alone decides.
+FIRST_DUE = """
+SELECT min(at) FROM (SELECT due_at AS at FROM incidents_timer WHERE state = 'pending' AND due_at <= %s
+                     UNION ALL SELECT look_at FROM incidents_warningrule WHERE look_at <= %s) AS due
+"""
+
 
 class Reply:
     """As much of a response as the tests look at."""
@@ -115,7 +121,7 @@ class RealStack:
         return self._first_due(by) is None
 
     def _first_due(self, by: datetime) -> datetime | None:
-        [(due,)] = self.query("SELECT min(due_at) FROM incidents_timer WHERE state = 'pending' AND due_at <= %s", by)
+        [(due,)] = self.query(FIRST_DUE, by, by)
         return datetime.fromisoformat(due.isoformat()) if due else None
 
     def _set(self, moment: datetime) -> None:

@@ -270,7 +270,109 @@ def outage_repaired(stage: Stage) -> str:
     return ref
 
 
+WAITING = {"feed": "telephony", "metric": "calls-waiting"}
+
+
+def posted(stage: Stage, time: str, value: float) -> None:
+    """At this time of day the telephone system says how many calls wait."""
+    stage.to(time)
+    answer = stage.api("supervisor").post("signals/", {**WAITING, "value": value, "at": stage.iso(time)}, 201)
+    assert answer == {"received": 1, "stored": 1, "known": 0, "new_feeds": []}
+
+
+def surge(stage: Stage) -> str:
+    """W2 up to first-level support: figures cross, a warning, a report that was filled in by it, a plan, tier 1 at 14:10."""
+    supervisor = stage.api("supervisor")
+    for minute, value in enumerate((12, 41, 44, 52, 49, 47)):  # beyond 40 from 14:01 on
+        posted(stage, f"14:{minute:02}", value)
+    assert not warnings(stage, "open")
+    stage.to("14:06")  # no further figure: five minutes have passed
+    [warning] = warnings(stage, "open")
+    assert near(warning["since"], stage, "14:01") and near(warning["opened_at"], stage, "14:06")
+    assert (warning["value"], warning["limit"], warning["level"], warning["owner"]) == (47, 40, 3, "G-SUP")
+    posted(stage, "14:07", 46)
+    ref = supervisor.report(**warning["report"])
+    incident = supervisor.see(ref)
+    assert (incident["type"], incident["site"]) == ("inbound-surge", "leeds")
+    assert "47" in incident["title"] and near(incident["clocks"]["occurred"], stage, "14:01")
+    assert incident["conditions"]["surge"]["holds"]
+    [same] = warnings(stage, "reported")
+    assert (same["id"], same["incident"], same["decided_by"]) == (warning["id"], ref, "supervisor")
+    stage.to("14:08")
+    supervisor.do(ref, "activate", plan="inbound-surge", level=warning["level"])
+    posted(stage, "14:09", 48)
+    stage.restart()
+    stage.to("14:10")
+    supervisor.do(ref, "support", tier=1, open=True, people=["agent01", "agent02"])
+    row = promise(supervisor, ref, "tier-2")
+    assert row["state"] == "pending" and near(row["due_at"], stage, "14:40:00")
+    return ref
+
+
+def warnings(stage: Stage, state: str) -> list[dict[str, Any]]:
+    """Of this story's day: the real stack tells all of them, one after the other."""
+    rows = stage.api("supervisor").get("warnings/", state=state)["results"]
+    return [row for row in rows if row["since"] >= stage.iso("00:00")]
+
+
+def inbound_surge(stage: Stage) -> str:
+    """W2: not under control 30 minutes after first-level support began; later below the target for five minutes."""
+    supervisor, ref = stage.api("supervisor"), surge(stage)
+    for minute in range(11, 40, 2):
+        posted(stage, f"14:{minute}", 34)
+    stage.restart()
+    stage.to("14:40:05")
+    [row] = fired(supervisor, ref, "tier-2")
+    assert near(row["due_at"], stage, "14:40:00") and abs(row["system_late_s"]) < 10
+    opened = steps(supervisor.see(ref), "open")
+    assert "inbound-surge.tier-2" in opened and "inbound-surge.ask-tier-2" not in opened
+    assert not warnings(stage, "open")  # one surge is one warning
+    stage.to("14:41")
+    complete(supervisor, ref, "inbound-surge.tier-2", **call("Outbound lead"))
+    supervisor.do(ref, "support", tier=2, open=True, people=["agent03"])
+    for minute, value in ((41, 33), (43, 30), (44, 22), (45, 9), (47, 16), (48, 9), (50, 11), (52, 8)):
+        posted(stage, f"14:{minute}", value)
+        assert not supervisor.see(ref)["conditions"]["waiting-low"]["holds"]  # 16 at 14:47 began it anew
+    stage.to("14:53:05")
+    low = supervisor.see(ref)["conditions"]["waiting-low"]
+    assert low["holds"] and near(low["since"], stage, "14:48")
+    [row] = fired(supervisor, ref, "target")
+    assert near(row["due_at"], stage, "14:53:00") and abs(row["system_late_s"]) < 10
+    step = steps(supervisor.see(ref), "open")["inbound-surge.confirm-controlled"]
+    assert step["kind"] == "decision"
+    complete(supervisor, ref, step["key"], decision="controlled")
+    supervisor.do(ref, "conditions", name="controlled", holds=True)
+    crossings = [line for line in supervisor.see(ref, "timeline/") if line["kind"] == "condition"]
+    said = [line["facts"]["name"] for line in crossings if line["actor"] == "system"]
+    assert said == ["waiting-low"]  # thirty figures, one event
+    order_of(supervisor, ref)
+    return ref
+
+
+def surge_unseen(stage: Stage) -> str:
+    """W2c: the feed goes silent, and after 30 minutes a person is asked instead of the second level being opened."""
+    supervisor, ref = stage.api("supervisor"), surge(stage)
+    for minute in range(11, 20, 2):
+        posted(stage, f"14:{minute}", 34)
+    stage.restart()
+    stage.to("14:22:05")
+    lost = supervisor.see(ref)["conditions"]["waiting-lost"]
+    assert lost["holds"] and near(lost["since"], stage, "14:22")
+    stage.to("14:40:05")
+    [_row] = fired(supervisor, ref, "tier-2")
+    opened = steps(supervisor.see(ref), "open")
+    assert opened["inbound-surge.ask-tier-2"]["kind"] == "decision" and "inbound-surge.tier-2" not in opened
+    posted(stage, "14:45", 33)
+    assert not supervisor.see(ref)["conditions"]["waiting-lost"]["holds"]
+    complete(supervisor, ref, "inbound-surge.ask-tier-2", decision="needed")
+    assert "inbound-surge.tier-2" in steps(supervisor.see(ref), "open")
+    order_of(supervisor, ref)
+    return ref
+
+
 STORIES = (
+    inbound_surge,
+    surge_unseen,
     power_cut,
     short_cut,
     power_twice,

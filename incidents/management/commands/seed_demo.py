@@ -1,4 +1,4 @@
-"""The demo: organisation first, then plans, then a quiet past. Nothing live."""
+"""The demo: organisation first, then plans, feeds with example limits, then a quiet past. Nothing live."""
 
 import argparse
 from typing import Any
@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from contactops.accounts.models import User
-from incidents.demo import organisation, past
+from incidents.demo import figures, organisation, past
 from incidents.models import Incident
 
 
@@ -23,6 +23,7 @@ class Command(BaseCommand):
             return
         organisation.seed()
         call_command("load_plans", "--publish", by="supervisor", approved_by="manager", verbosity=0)
+        figures.seed()
         if not options["without_past"] and not Incident.objects.exists():
             past.seed()
         self.stdout.write("The demo organisation is there: two sites, sixty seats, plans and a quiet past.")
