@@ -16,12 +16,13 @@ from typing import Any
 import psycopg2
 from celery import bootsteps
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.db.models import Q
 
 from contactops.listening import Ear
 from incidents import hints
 from incidents.engine.ledger import PENDING
 from incidents.models import ClockBeat, Notification, Timer
-from incidents.models.outbox import QUEUED
+from incidents.models.outbox import LEASED, QUEUED
 from incidents.record import settle
 from incidents.times import db_now, raise_if_lost
 
@@ -45,6 +46,7 @@ class Clock(threading.Thread):
         self.resting: dict[int, float] = {}
 
     def run(self) -> None:
+        log.info("the clock of %s begins", self.worker)
         while not self.stopping.is_set():
             try:
                 self._sleep(self.look())
@@ -69,7 +71,7 @@ class Clock(threading.Thread):
         while not self.stopping.is_set() and self._fire_batch():
             self._beat()
         self._beat()
-        if Notification.objects.filter(state=QUEUED, next_try_at__lt=db_now() - OUTBOX_PATIENCE).exists():
+        if _outbox_waits():
             hints.nudge()
         self._listen()
         return seconds_to_next(set(self.resting))
@@ -140,6 +142,13 @@ class Clock(threading.Thread):
     def _forget(self) -> None:
         self._stop_listening()
         connection.close()
+
+
+def _outbox_waits() -> bool:
+    """Whether there is a message that nobody was nudged for, or one whose worker died with its lease."""
+    now = db_now()
+    waiting = Q(state=QUEUED, next_try_at__lt=now - OUTBOX_PATIENCE) | Q(state=LEASED, leased_until__lt=now)
+    return Notification.objects.filter(waiting).exists()
 
 
 def due_incidents(limit: int, without: Collection[int]) -> list[int]:

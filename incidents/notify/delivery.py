@@ -26,8 +26,8 @@ from incidents.times import db_now, raise_if_lost
 log = logging.getLogger(__name__)
 
 BATCH = 20
-LEASE = timedelta(seconds=60)
-BACKOFF_S = 5.0  # doubled with every try, up to
+LEASE = timedelta(seconds=settings.NOTIFY_LEASE_S)
+BACKOFF_S = settings.NOTIFY_BACKOFF_S  # doubled with every try, up to
 LONGEST_BACKOFF_S = 300.0
 PERMANENT = range(500, 600)  # SMTP: trying again will not help
 

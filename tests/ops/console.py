@@ -93,7 +93,7 @@ class Console:
     def __init__(self, directory: Path, port: int, **more: str) -> None:
         self.directory, self.port = directory, port
         self.log = directory / "console.log"
-        self._environment = environment(directory, PORT=str(port), **more)
+        self.environment = environment(directory, PORT=str(port), **more)
         self.process: subprocess.Popen[bytes]
 
     def start(self, command: tuple[str, ...] = (sys.executable, "-m", "contactops.run")) -> float:
@@ -111,7 +111,7 @@ class Console:
             self.process = subprocess.Popen(
                 command,
                 cwd=BASE,
-                env=self._environment,
+                env=self.environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
