@@ -16,6 +16,7 @@ from typing import Any
 
 RULE = "silence"
 AFTER = timedelta(minutes=5)  # the house rules: a report that nobody acknowledges
+SOON = timedelta(seconds=1.5)  # enough time to write them all before the first is due
 DRILL_EVERY = 5
 AGENTS = "faults-agent-"
 
@@ -45,9 +46,9 @@ def cast(sites: int) -> dict[str, str]:
     return tokens
 
 
-def promises(seed: int, count: int, soonest: float, latest: float) -> list[dict[str, Any]]:
-    """So many incidents whose first promise comes due between these seconds from now: nobody has acknowledged them. Every
-    fifth is a drill with one participant."""
+def promises(seed: int, count: int, spread: float) -> list[dict[str, Any]]:
+    """So many incidents whose first promise comes due soon, within a spread of so many seconds: nobody has acknowledged
+    them. Every fifth is a drill with one participant."""
     from contactops.accounts.models import User
     from incidents.models import Incident
     from incidents.record import record
@@ -59,7 +60,7 @@ def promises(seed: int, count: int, soonest: float, latest: float) -> list[dict[
     changes, made = [], []
     for number in range(count):
         agent, drill = agents[f"{AGENTS}{number}"], number % DRILL_EVERY == 0
-        due = now + timedelta(seconds=chance.uniform(soonest, latest))
+        due = now + SOON + timedelta(seconds=chance.uniform(0, spread))
         [change] = reports(1, agent, kind="drill" if drill else "real", at=due - AFTER)
         changes.append(change)
         hear = [f"faults-sup-{number}"] if drill else [f"faults-sup-{number}", f"faults-duty-{number}"]

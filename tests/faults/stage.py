@@ -23,7 +23,7 @@ from tests.helpers import Api
 from tests.ops.console import BASE, Console, alive, children, console, environment, eventually, free_port, python
 from tests.stories.real import HttpClient, RealStack
 
-SITES = 40  # each with people of its own
+SITES = 24  # each with people of its own
 TIMEOUT_S, LEASE_S, BACKOFF_S = 2.0, 5.0, 0.5  # of the console on the stage: shorter than in life, in the same order
 LATE_S = TIMEOUT_S + 1  # after which a gateway that is late answers
 PEER = "peer@faults"
@@ -65,6 +65,7 @@ def drill(manager: Api, speed: int = 60) -> str:
 
 def fired(api: Api, ref: str, rule: str) -> list[dict[str, Any]]:
     return [row for row in api.see(ref, "promises/") if row["rule"] == rule and row["state"] == "fired"]
+
 
 class Postgres(embedded.Server):
     """A PostgreSQL of our own, with the settings of `make run`, that can be broken and mended."""
@@ -142,7 +143,10 @@ class Stage:
             "NOTIFY_BACKOFF_S": str(BACKOFF_S),
             "SECRET_KEY": "only-for-faults",
         }
-        for command in (("migrate", "-v0"), ("seed_demo", "--without-past")):  # `contactops.run` would play the past too
+        for command in (
+            ("migrate", "-v0"),
+            ("seed_demo", "--without-past"),
+        ):  # `contactops.run` would play the past too
             cheap = {**more, "DJANGO_SETTINGS_MODULE": "tests.settings"}  # nobody signs in with these passwords
             done = python("manage.py", *command, directory=directory / "console", timeout=120, **cheap)
             assert done.returncode == 0, done.stderr
