@@ -5,17 +5,13 @@
 Every job has a stage of its own. Exit 1 when anything was lost, or was otherwise not as it must be.
 """
 
-import multiprocessing
 import os
-import queue
 import subprocess
 import sys
 import time
-from collections import defaultdict
-from typing import Any
 
-from tests.faults import trial
-from tests.faults.stage import missing, stage
+from tests.faults.jobs import played
+from tests.faults.stage import missing
 from tests.faults.table import FAULTS
 from tests.faults.trial import Result, show
 
@@ -48,48 +44,6 @@ def main() -> int:
     )
     race = 0 if only and RACE not in only else acknowledge_race()
     return 1 if lost or wrong or race else 0
-
-
-def played(wanted: list[tuple[str, int]], jobs: int) -> dict[str, list[Result]]:
-    """The trials, shared out among the jobs as they come free."""
-    context = multiprocessing.get_context("spawn")
-    todo, done = context.Queue(), context.Queue()
-    for item in wanted:
-        todo.put(item)
-    workers = [context.Process(target=play, args=(todo, done)) for _ in range(min(jobs, len(wanted)))]
-    for worker in workers:
-        worker.start()
-    results: dict[str, list[Result]] = defaultdict(list)
-    for number in range(len(wanted)):
-        result = done.get()
-        results[result.fault].append(result)
-        print(f"{number + 1}/{len(wanted)} {result}", *result.wrong, sep="\n    ", file=sys.stderr, flush=True)
-    for worker in workers:
-        worker.join()
-    return results
-
-
-def play(todo: Any, done: Any) -> None:
-    """One job: trials on one stage, until there are none or a trial ends badly: then on a new one."""
-    item = _next(todo)
-    while item:
-        try:
-            with stage() as it:
-                while item:
-                    done.put(trial.run(it, item[0], FAULTS[item[0]], item[1]))
-                    item = _next(todo)
-        except Exception as error:  # noqa: BLE001  it is told in the table
-            assert item
-            done.put(Result(*item, promises=0, wrong=[f"{type(error).__name__}: {error}"]))
-            item = _next(todo)
-
-
-def _next(todo: Any) -> tuple[str, int] | None:
-    try:
-        name, seed = todo.get(timeout=1)
-    except queue.Empty:
-        return None
-    return name, seed
 
 
 def line(name: str, rows: list[Result]) -> str:

@@ -11,7 +11,10 @@ import os
 import random
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import replace
 from datetime import datetime, timedelta
+from io import StringIO
 from typing import Any
 
 RULE = "silence"
@@ -19,6 +22,19 @@ AFTER = timedelta(minutes=5)  # the house rules: a report that nobody acknowledg
 SOON = timedelta(seconds=1.5)  # enough time to write them all before the first is due
 DRILL_EVERY = 5
 AGENTS = "faults-agent-"
+
+
+def prepare() -> None:
+    """The schema, people, places and plans; `contactops.run` would play the demo's past too."""
+    from django.conf import settings
+    from django.core.management import call_command
+
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher"
+    ]  # nobody signs in with these passwords
+    with redirect_stdout(StringIO()):
+        call_command("migrate", verbosity=0)
+        call_command("seed_demo", "--without-past")
 
 
 def cast(sites: int) -> dict[str, str]:
@@ -47,28 +63,36 @@ def cast(sites: int) -> dict[str, str]:
 
 
 def promises(seed: int, count: int, spread: float) -> list[dict[str, Any]]:
-    """So many incidents whose first promise comes due soon, within a spread of so many seconds: nobody has acknowledged
-    them. Every fifth is a drill with one participant."""
+    """So many incidents, each at a site of its own, whose first promise comes due soon, within a spread of so many seconds:
+    nobody has acknowledged them. Every fifth is a drill with one participant."""
     from contactops.accounts.models import User
     from incidents.models import Incident
     from incidents.record import record
-    from incidents.times import db_now
+    from incidents.times import db_now, ms
+    from plans.models import Site
     from tests.record.made import reports
 
-    chance, now = random.Random(seed), db_now()
-    agents = {user.username: user for user in User.objects.filter(username__startswith=AGENTS).select_related("site")}
-    changes, made = [], []
-    for number in range(count):
-        agent, drill = agents[f"{AGENTS}{number}"], number % DRILL_EVERY == 0
-        due = now + SOON + timedelta(seconds=chance.uniform(0, spread))
-        [change] = reports(1, agent, kind="drill" if drill else "real", at=due - AFTER)
-        changes.append(change)
-        hear = [f"faults-sup-{number}"] if drill else [f"faults-sup-{number}", f"faults-duty-{number}"]
-        made.append({"due": due.timestamp(), "drill": drill, "hear": sorted(f"{name}@example.org" for name in hear)})
-        if drill:
-            Incident.objects.get(pk=change.incident_id).participants.set(User.objects.filter(username__in=hear))
-    rows = record(changes)
-    return [{**one, "ref": rows[change.incident_id].ref} for one, change in zip(made, changes, strict=True)]
+    agent = User.objects.select_related("site").get(username=f"{AGENTS}0")
+    drills = len(range(0, count, DRILL_EVERY))
+    begun = [*reports(drills, agent, kind="drill"), *reports(count - drills, agent)]
+    rows = Incident.objects.in_bulk([change.incident_id for change in begun])
+    sites, people = Site.objects.in_bulk(field_name="code"), User.objects.in_bulk(field_name="username")
+    chance, now, changes, told, made = random.Random(seed), db_now(), [], [], []
+    for number, change in enumerate(begun):
+        row, due = rows[change.incident_id], now + SOON + timedelta(seconds=chance.uniform(0, spread))
+        at = ms(due - AFTER)
+        row.site, row.occurred_at, row.reported_at = sites[f"faults-{number}"], due - AFTER, due - AFTER
+        changes.append(replace(change, at=at, body={**change.body, "captured_at": at}))
+        hear = [f"faults-sup-{number}"]
+        if row.kind == "drill":
+            told.append(Incident.participants.through(incident_id=row.pk, user_id=people[hear[0]].pk))
+        else:
+            hear.append(f"faults-duty-{number}")
+        made.append({"ref": row.ref, "due": due.timestamp(), "hear": sorted(f"{name}@example.org" for name in hear)})
+    Incident.objects.bulk_update(rows.values(), ["site", "occurred_at", "reported_at"])
+    Incident.participants.through.objects.bulk_create(told)
+    record(changes)
+    return made
 
 
 def examine(refs: list[str]) -> list[dict[str, Any]]:
@@ -129,6 +153,7 @@ def _seconds(moment: datetime | None) -> float | None:
 
 
 VERBS: dict[str, Callable[..., Any]] = {
+    "prepare": prepare,
     "cast": cast,
     "promises": promises,
     "examine": examine,

@@ -149,8 +149,8 @@ def _judge(trial: Trial, tally: Tally) -> None:
         return
     if late := [seq for seq in calls if seq > answers[0]]:
         tally.wrong.append(f"{ref}: called by events {late} after the answer, event {answers[0]}")
-    if late := _messages(trial.incident) - trial.seen:
-        tally.wrong.append(f"{ref}: messages {sorted(late)} were queued after the answer had been written")
+    if queued := _messages(trial.incident) - trial.seen:
+        tally.wrong.append(f"{ref}: messages {sorted(queued)} were queued after the answer had been written")
     if Timer.objects.filter(incident=trial.incident, rule=RULE, state="pending").exists():
         tally.wrong.append(f"{ref}: the next contact would still be called")
     letters = Notification.objects.filter(pk__in=trial.seen, channel="email", handed_at__isnull=False)

@@ -20,7 +20,7 @@ import psycopg2
 from contactops import embedded
 from tests.faults.gateways import MailGateway, WebGateway
 from tests.helpers import Api
-from tests.ops.console import BASE, Console, alive, children, console, environment, eventually, free_port, python
+from tests.ops.console import BASE, Console, alive, children, console, environment, eventually, free_port
 from tests.stories.real import HttpClient, RealStack
 
 SITES = 24  # each with people of its own
@@ -143,26 +143,29 @@ class Stage:
             "NOTIFY_BACKOFF_S": str(BACKOFF_S),
             "SECRET_KEY": "only-for-faults",
         }
-        for command in (
-            ("migrate", "-v0"),
-            ("seed_demo", "--without-past"),
-        ):  # `contactops.run` would play the past too
-            cheap = {**more, "DJANGO_SETTINGS_MODULE": "tests.settings"}  # nobody signs in with these passwords
-            done = python("manage.py", *command, directory=directory / "console", timeout=120, **cheap)
-            assert done.returncode == 0, done.stderr
+        self.inside = Inside(directory / "inside", **more)
+        self.inside.ask("prepare")
         more["STATIC_ROOT"] = str(BASE / ".cache" / "faults-static")  # collected once, not for every stage
         self.console = Console(directory / "console", free_port(), **more, CONTACTOPS_CRASH_DIR=str(self.crashes))
         self._peer: subprocess.Popen[bytes] | None = None
         self._peer_log = directory / "peer.log"
         self.start()
-        self.inside = Inside(directory / "inside", **more)
         self.tokens: dict[str, str] = self.inside.ask("cast", SITES)
 
     def start(self) -> None:
         """The console's processes; returns when they serve."""
         self.console.start()
-        self.tend()
-        assert eventually(lambda: self.console.status() == 200, 30), self.output()
+        self.ready()
+
+    def ready(self) -> None:
+        """Both clocks look, and the console says it is well."""
+        beats = "SELECT count(*) FROM incidents_clockbeat WHERE looked_at > app_now() - interval '2.5 s'"
+
+        def well() -> bool:
+            self.tend()
+            return self.query(beats) == [(2,)] and self.console.status() == 200
+
+        assert eventually(well, 60), self.output()
 
     def tend(self) -> None:
         """The peer is ours to start again; the others, `contactops.run` starts again."""

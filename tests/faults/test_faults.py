@@ -11,7 +11,7 @@ from tests.faults.table import FAULTS
 
 pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(420)]
 
-SEED = 7
+SEED, PROMISES = 7, 12
 SOON_S = 10.0  # from recovery to the first firing; the suite makes sure of the order of magnitude alone
 EVERY = [pytest.param(name, marks=[pytest.mark.long] if fault.long else []) for name, fault in FAULTS.items()]
 
@@ -28,7 +28,7 @@ def it() -> Iterator[Stage]:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_nothing_is_lost(it: Stage, name: str) -> None:
-    result = trial.run(it, name, FAULTS[name], SEED)
+    result = trial.run(it, name, FAULTS[name], SEED, PROMISES)
     print(f"\n{result}")
     assert result.wrong == []
     assert result.lost == 0

@@ -82,11 +82,12 @@ def show(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds:.2f} s"
 
 
-def run(stage: Stage, name: str, fault: Fault, seed: int) -> Result:
+def run(stage: Stage, name: str, fault: Fault, seed: int, promises: int = PROMISES) -> Result:
     """The fault comes at a moment that the seed decides."""
     began, chance = time.monotonic(), random.Random(f"{name} {seed}")
     assert SITES >= PROMISES + REPORTS
-    promised = stage.inside.ask("promises", chance.getrandbits(32), PROMISES, SPREAD_S)
+    stage.ready()
+    promised = stage.inside.ask("promises", chance.getrandbits(32), promises, SPREAD_S)
     reporters = Reporters(stage, chance.getrandbits(32))
     reporters.start()
     moment = min(one["due"] for one in promised) + chance.uniform(-0.5, SPREAD_S * 2 / 3)
