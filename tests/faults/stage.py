@@ -165,7 +165,7 @@ class Stage:
             self.tend()
             return self.query(beats) == [(2,)] and self.console.status() == 200
 
-        assert eventually(well, 60), self.output()
+        assert eventually(well, 120, every=0.25), self.output()
 
     def tend(self) -> None:
         """The peer is ours to start again; the others, `contactops.run` starts again."""

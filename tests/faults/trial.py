@@ -26,8 +26,10 @@ PATIENCE_S = 180.0
 DRILL = "DRILL / 演练"
 GONE = ("handed", "delivered", "read")
 
-OVERDUE = "SELECT count(*) FROM incidents_timer WHERE state = 'pending' AND due_at <= app_now()"
-UNSENT = "SELECT count(*) FROM incidents_notification WHERE state IN ('queued', 'leased')"
+LEFT = """
+SELECT (SELECT count(*) FROM incidents_timer WHERE state = 'pending' AND due_at <= app_now()),
+       (SELECT count(*) FROM incidents_notification WHERE state IN ('queued', 'leased'))
+"""
 
 
 class Reporters(threading.Thread):
@@ -36,11 +38,12 @@ class Reporters(threading.Thread):
     def __init__(self, stage: Stage, seed: int) -> None:
         super().__init__(daemon=True)
         self.stage, self.chance = stage, random.Random(f"reporters {seed}")
+        self.wanted = REPORTS
         self.accepted: dict[str, tuple[str, str]] = {}  # by client key: the incident and the site
         self.tries = 0
 
     def run(self) -> None:
-        for number in range(REPORTS):
+        for number in range(self.wanted):
             time.sleep(self.chance.uniform(0, 1.5 * SPREAD_S / REPORTS))
             self._report(f"faults-{PROMISES + number}")
 
@@ -113,10 +116,10 @@ def _settles(stage: Stage) -> bool:
     def done() -> bool:
         stage.tend()
         with suppress(Exception):  # the database may have just come back
-            return stage.query(OVERDUE) == [(0,)] and stage.query(UNSENT) == [(0,)]
+            return stage.query(LEFT) == [(0, 0)]
         return False
 
-    well = eventually(done, PATIENCE_S)
+    well = eventually(done, PATIENCE_S, every=0.25)
     well = eventually(lambda: not stage.mail.inbox.busy and not stage.web.inbox.busy, LATE_S + 1) and well
     return eventually(lambda: stage.console.status() == 200, 60) and well
 
@@ -185,8 +188,8 @@ class After:
 
     def _reports(self) -> Iterator[str]:
         """What was accepted is stored once, however often the button was pressed."""
-        if len(self.reporters.accepted) != REPORTS:
-            yield f"{REPORTS - len(self.reporters.accepted)} reports never accepted"
+        if missing := self.reporters.wanted - len(self.reporters.accepted):
+            yield f"{missing} reports never accepted"
         rows = self.stage.inside.ask("reported", list(self.reporters.accepted))
         if sorted(rows) != sorted([key, *where] for key, where in self.reporters.accepted.items()):
             yield f"reports accepted {self.reporters.accepted}, stored {rows}"

@@ -50,12 +50,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(question: Callable[[], object], seconds: float) -> bool:
+def eventually(question: Callable[[], object], seconds: float, every: float = 0.05) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if question():
             return True
-        time.sleep(0.05)
+        time.sleep(every)
     return bool(question())
 
 
