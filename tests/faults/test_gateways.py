@@ -151,7 +151,7 @@ def test_a_trial_in_which_all_is_well() -> None:
 
 LETTER = incident()["letters"][0]
 BAD: dict[str, tuple[dict[str, Any], list[tuple[str, str, str]], str]] = {
-    "never arrived": (incident(), [], "it never arrived"),
+    "never arrived": (incident(), [], "but no gateway has it"),
     "not handed": (incident(letters=[{**LETTER, "state": "expired"}]), [GOOD], "expired after"),
     "never fired": (incident(timers=[["k#1", "pending", 100.0, None]]), [GOOD], "promise never fired"),
     "fired twice": (incident(events=[[4, "fired", "k#1", 1.0], [5, "fired", "k#1", 1.0]]), [GOOD], "fired 2 times"),
@@ -171,6 +171,12 @@ BAD: dict[str, tuple[dict[str, Any], list[tuple[str, str, str]], str]] = {
 def test_what_is_wrong_is_found(name: str) -> None:
     found, arrived, words = BAD[name]
     assert any(words in one for one in seen(found, *arrived).wrong)
+
+
+@pytest.mark.parametrize("name", ["never arrived", "never fired", "nobody written to"])
+def test_what_is_lost_is_counted(name: str) -> None:
+    found, arrived, _words = BAD[name]
+    assert seen(found, *arrived).lost >= 1
 
 
 def test_what_came_twice_must_be_written_down() -> None:

@@ -203,7 +203,7 @@ class After:
             if letter["state"] not in GONE:
                 yield f"{key}: {letter['state']} after {letter['tries']}"
             elif not self.arrivals[key]:
-                yield f"{key}: {letter['state']}, but it never arrived"
+                yield f"{key}: {letter['state']}, but no gateway has it"
 
     def _strict(self) -> Iterator[str]:
         """No gateway was given what the outbox does not know, or a drill that does not say so first."""

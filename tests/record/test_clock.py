@@ -1,6 +1,8 @@
 """The clock of a worker: what it fires, what it passes over, what it survives."""
 
 import threading
+import time
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -12,7 +14,7 @@ from contactops import health
 from contactops.accounts.models import User
 from contactops.celery import app
 from incidents import clock as product
-from incidents import services
+from incidents import hints, services
 from incidents.clock import due_incidents, seconds_to_next
 from incidents.models import ClockBeat, Incident, Notification, Timer
 from incidents.record import settle
@@ -107,6 +109,24 @@ def test_messages_that_nobody_took_are_nudged(clock: Clock, looker: product.Cloc
     looker.look()
     assert eventually(lambda: nudges() > 0, 10)
     assert nudges() == 1
+
+
+def test_a_message_whose_worker_died_is_nudged_when_its_lease_has_run_out(
+    clock: Clock, looker: product.Clock, agent: User
+) -> None:
+    incidents(1, agent)
+    ends = clock.now + timedelta(seconds=30)
+    Notification.objects.filter(state="queued").update(state="leased", lease=uuid.uuid4(), leased_until=ends)
+    clock.forward(timedelta(seconds=29))
+    looker.look()
+    time.sleep(hints.REST_S)
+    app.control.purge()
+    looker.look()
+    time.sleep(hints.REST_S)
+    assert nudges() == 0  # whoever holds it may still be sending
+    clock.forward(timedelta(seconds=2))
+    looker.look()
+    assert eventually(lambda: nudges() == 1, 10)
 
 
 # -- Lateness ----------------------------------------------------------------------------------------------------------
