@@ -6,6 +6,7 @@ Every job has a stage of its own. Exit 1 when anything was lost, or was otherwis
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ HEAD = f"{'fault':20}{'seeds':>6}{'promises':>10}{'messages':>10}{'lost':>6}{'tw
 
 def main() -> int:
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))  # and the jobs are ended in order
     seeds, first, jobs = (
         int(os.environ.get(name) or given) for name, given in (("SEEDS", 20), ("FIRST", 0), ("JOBS", 2))
     )

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import queue
+import signal
 import sys
 from collections import defaultdict
 from typing import Any
@@ -18,7 +19,7 @@ def played(wanted: list[tuple[str, int]], jobs: int) -> dict[str, list[Result]]:
     todo, done = context.Queue(), context.Queue()
     for item in wanted:
         todo.put(item)
-    workers = [context.Process(target=play, args=(todo, done)) for _ in range(min(jobs, len(wanted)))]
+    workers = [context.Process(target=play, args=(todo, done), daemon=True) for _ in range(min(jobs, len(wanted)))]
     for worker in workers:
         worker.start()
     results: dict[str, list[Result]] = defaultdict(list)
@@ -43,6 +44,7 @@ def _result(done: Any, workers: list[Any]) -> Result:
 
 def play(todo: Any, done: Any) -> None:
     """One job: trials on one stage, until there are none or a trial ends badly: then on a new one."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))  # and the stage is taken down
     item = _next(todo)
     while item:
         try:

@@ -10,14 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 
-from contactops import embedded
+from contactops import embedded, processes
 from tests.faults.gateways import MailGateway, WebGateway
 from tests.helpers import Api
 from tests.ops.console import BASE, Console, alive, children, console, environment, eventually, free_port
@@ -40,7 +40,9 @@ class Broker:
 
     def start(self) -> None:
         options = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.directory))
-        self.process = subprocess.Popen(("redis-server", *options), stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            ("redis-server", *options), stdout=subprocess.DEVNULL, preexec_fn=processes.bound_to_this_process()
+        )
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
@@ -120,6 +122,13 @@ class Inside:
         self._log.close()
 
 
+class BoundConsole(Console):
+    """One that ends with whoever started it, however that ends."""
+
+    def in_child(self) -> Callable[[], None]:
+        return processes.bound_to_this_process()
+
+
 class Stage:
     """PostgreSQL, Redis, a mail and a web gateway of our own, and the console's processes between them: those of `make
     run`, and a second worker, so that the clocks have a peer. Started once, used for many trials."""
@@ -146,7 +155,7 @@ class Stage:
         self.inside = Inside(directory / "inside", **more)
         self.inside.ask("prepare")
         more["STATIC_ROOT"] = str(BASE / ".cache" / "faults-static")  # collected once, not for every stage
-        self.console = Console(directory / "console", free_port(), **more, CONTACTOPS_CRASH_DIR=str(self.crashes))
+        self.console = BoundConsole(directory / "console", free_port(), **more, CONTACTOPS_CRASH_DIR=str(self.crashes))
         self._peer: subprocess.Popen[bytes] | None = None
         self._peer_log = directory / "peer.log"
         self.start()
@@ -178,6 +187,7 @@ class Stage:
                     env=self.console.environment,
                     stdout=log,
                     stderr=log,
+                    preexec_fn=processes.bound_to_this_process(),
                 )
 
     def launch(self) -> None:

@@ -115,8 +115,12 @@ class Console:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_minds_interrupts,
+                preexec_fn=self.in_child(),
             )
+
+    def in_child(self) -> Callable[[], None]:
+        """What the started process does before anything else."""
+        return _minds_interrupts
 
     def kill(self) -> None:
         """SIGKILL to every process of it at once."""
