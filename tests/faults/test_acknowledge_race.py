@@ -26,6 +26,6 @@ def test_an_answer_against_the_next_call() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_an_answer_against_the_next_call_two_thousand_times() -> None:
     plays(2000, seed=2)
