@@ -134,7 +134,8 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 class WebGateway:
-    """A gateway spoken to over HTTP. The key of a message is its Idempotency-Key, the address is the path."""
+    """A gateway spoken to over HTTP. The key of a message is its Idempotency-Key, spelt as in a mail; the address is the
+    path."""
 
     def __init__(self, late_s: float) -> None:
         self.inbox, self.port = Inbox(), free_port()
@@ -174,7 +175,8 @@ class WebGateway:
         if self.mood in ("says 500", "says 451"):
             return request.send_error(500 if self.mood == "says 500" else 429)
         with self.inbox.conversation():
-            self.inbox.add(request.headers.get("Idempotency-Key", ""), request.path, body.decode(errors="replace"))
+            key = request.headers.get("Idempotency-Key", "").replace(":", ".")
+            self.inbox.add(key, request.path, body.decode(errors="replace"))
             if self.mood == "late":
                 time.sleep(self._late_s)
         request.send_response(200)

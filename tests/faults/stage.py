@@ -265,7 +265,7 @@ def stage() -> Iterator[Stage]:
             finally:
                 postgres.stop()
     finally:
-        for pid in alive(directory):
+        for pid in alive(directory) | alive(directory / "console"):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         shutil.rmtree(directory, ignore_errors=True)

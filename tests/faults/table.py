@@ -58,8 +58,10 @@ def pause_worker(stage: Stage, chance: random.Random) -> float:
     """Longer than a lease: when it goes on, its messages are another's, and what it writes about them is refused."""
     began, worker = time.time(), chance.choice(stage.workers())
     stage.signal(worker, signal.SIGSTOP)
-    time.sleep(LEASE_S + 1)
-    stage.signal(worker, signal.SIGCONT)
+    try:
+        time.sleep(LEASE_S + 1)
+    finally:
+        stage.signal(worker, signal.SIGCONT)
     return began
 
 
@@ -91,8 +93,10 @@ def postgres_down(stage: Stage, chance: random.Random) -> float:
 
 def postgres_hangs(stage: Stage, chance: random.Random) -> float:
     stage.postgres.signal(signal.SIGSTOP)
-    time.sleep(chance.uniform(2, 4))
-    stage.postgres.signal(signal.SIGCONT)
+    try:
+        time.sleep(chance.uniform(2, 4))
+    finally:
+        stage.postgres.signal(signal.SIGCONT)
     return time.time()
 
 
