@@ -11,7 +11,7 @@ PYTEST = $(TEMPORARY) $(PY) -m pytest -n auto --dist loadgroup
 RUNTIME := .venv/runtime.installed
 DEV := .venv/dev.installed
 
-.PHONY: run test test-all check bench screenshots lock messages
+.PHONY: run test test-all check bench faults screenshots lock messages
 
 run: $(RUNTIME)
 	@exec $(PY) -m contactops.run --bound-to-parent
@@ -37,6 +37,10 @@ check: $(DEV)
 # Its data stays between runs in a directory of its own, because the large fixtures take time to build.
 bench: $(DEV)
 	@exec env DATA_DIR=.cache/bench $(PY) -m contactops.embedded -- $(PY) -m bench
+
+# SEEDS=n plays so many of each fault, ONLY="kill all,stop redis" some of them, JOBS=n at once.
+faults: $(DEV)
+	@exec $(PY) -m tests.faults
 
 screenshots: $(DEV)
 	@exec $(PY) -m tests.browser.screenshots

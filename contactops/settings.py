@@ -164,8 +164,6 @@ CELERY_BEAT_SCHEDULE = {
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 
-NOTIFY_LEASE_S = env.int("NOTIFY_LEASE_S", default=30)  # how long a message is one worker's to send
-
 # E-mail: files in DATA_DIR/mail until EMAIL_URL names a server
 EMAIL_URL = env("EMAIL_URL", default="")
 if EMAIL_URL:
@@ -173,8 +171,14 @@ if EMAIL_URL:
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = str(DATA_DIR / "mail")
-EMAIL_TIMEOUT = 10
+EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT", default=10.0)
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="ContactOps <contactops@localhost>")
+
+# Delivery: how long a worker keeps what it claimed (longer than any gateway may take), and the first wait after a failure
+NOTIFY_LEASE_S = env.float("NOTIFY_LEASE_S", default=30.0)
+NOTIFY_BACKOFF_S = env.float("NOTIFY_BACKOFF_S", default=5.0)
+# How many messages one person gets over one channel within a minute before the others are put together
+NOTIFY_STORM = env.int("NOTIFY_STORM", default=5)
 
 # API
 REST_FRAMEWORK = {
@@ -242,5 +246,8 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "incidents": {"level": env("LOG_LEVEL", default="INFO")},  # Celery lowers the voice of the root
+    },
 }

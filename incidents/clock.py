@@ -45,6 +45,7 @@ class Clock(threading.Thread):
         self.watched_at = float("-inf")
 
     def run(self) -> None:
+        log.info("the clock of %s begins", self.worker)
         while not self.stopping.is_set():
             try:
                 self._sleep(self.look())

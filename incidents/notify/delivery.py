@@ -30,11 +30,11 @@ log = logging.getLogger(__name__)
 
 SIZE = 10  # letters claimed together: as many may be sent twice when the process dies
 SLOW_S = 1.0  # a gateway that takes longer over one letter gets them one by one
-PATIENCE_S = 10.0  # after so long at one claim the rest is given back, before its lease runs out
 LEASE = timedelta(seconds=settings.NOTIFY_LEASE_S)
-BACKOFF_S = 5.0  # doubled with every try, up to
+PATIENCE_S = settings.NOTIFY_LEASE_S / 3  # after so long at one claim the rest is given back, before its lease runs out
+BACKOFF_S = settings.NOTIFY_BACKOFF_S  # doubled with every try, up to
 LONGEST_BACKOFF_S = 300.0
-STORM = 5  # messages to one person over one channel in a minute; what comes beyond is put together
+STORM = settings.NOTIFY_STORM  # messages to one person over one channel in a minute; what comes beyond is put together
 MINUTE = timedelta(minutes=1)
 DIGEST_AFTER = timedelta(seconds=20)
 DIGEST_SIZE = 200

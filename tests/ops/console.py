@@ -50,12 +50,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(question: Callable[[], object], seconds: float) -> bool:
+def eventually(question: Callable[[], object], seconds: float, every: float = 0.05) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if question():
             return True
-        time.sleep(0.05)
+        time.sleep(every)
     return bool(question())
 
 
@@ -93,7 +93,7 @@ class Console:
     def __init__(self, directory: Path, port: int, **more: str) -> None:
         self.directory, self.port = directory, port
         self.log = directory / "console.log"
-        self._environment = environment(directory, PORT=str(port), **more)
+        self.environment = environment(directory, PORT=str(port), **more)
         self.process: subprocess.Popen[bytes]
 
     def start(self, command: tuple[str, ...] = (sys.executable, "-m", "contactops.run")) -> float:
@@ -111,12 +111,16 @@ class Console:
             self.process = subprocess.Popen(
                 command,
                 cwd=BASE,
-                env=self._environment,
+                env=self.environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_minds_interrupts,
+                preexec_fn=self.in_child(),
             )
+
+    def in_child(self) -> Callable[[], None]:
+        """What the started process does before anything else."""
+        return _minds_interrupts
 
     def kill(self) -> None:
         """SIGKILL to every process of it at once."""
