@@ -45,6 +45,7 @@ TABLE: dict[str, dict[str, str]] = {
     "reopen": {C: P},
     "cancel": {R: C, A: C, P: C},
     "merge": {R: C, A: C, P: C},
+    "support/people": {P: P},
 }
 PAIRS = [(verb, status) for verb in TABLE for status in ("", *STATUSES)]
 
@@ -104,6 +105,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "closed": {"outcome": "resolved"},
     "contact_failed": {"ladder": "p.x"},
     "joined": {"report": "1"},
+    "support": {"tier": 1, "people": [], "status": "asked"},
 }
 BY_VERB = [kind for kind, one in KINDS.items() if one.verb and one.verb != "steps/verb" and kind != "answered"]
 
