@@ -408,9 +408,9 @@ def _room_to_move(state: IncidentState, target: int) -> tuple[int, list[int]]:
                 again = state.facts.get(name, {}).get(subject)
                 earliest = max(earliest, gone.since)
                 latest.append(again.since if again and again.seq != gone.seq else FOREVER)
-    after, before = support.room_to_move(state, target)
+    not_before, not_after = support.room_to_move(state, target)
     latest += [FOREVER] if support.is_marked(state, target) else []
-    return max((earliest, *after)), [*latest, *before]
+    return max((earliest, *not_before)), [*latest, *not_after]
 
 
 def _command(case: _Case) -> list[Event]:

@@ -184,17 +184,20 @@ def _support(world: World, a: int, b: int) -> Asked:
 
 
 def _help(world: World, a: int, b: int) -> Asked:
-    """Of one to three people, what mostly follows from what was said of the first; where it is not open, it opens."""
+    """Of one to three people, what mostly follows from what was said of the first, who may be one that helps already; where
+    it is not open, it opens."""
     tier = 2 if a % 4 == 3 and world.state.holds("tier:2") else 1
-    if b % 4 and not world.state.holds("tier:1"):
+    if b % 4 < 3 and not world.state.holds("tier:1"):
         return "support", {"tier": 1, "open": True, "people": PEOPLE}
-    people = (*PEOPLE[a % 3 :], *PEOPLE[: a % 3])[: b % 3 + 1]
-    before = standing(world.state, tier, people[0])
-    fits = [status for status, known in SUPPORT_MOVES.items() if before in known]
+    inside = [person for person in PEOPLE if standing(world.state, tier, person) == "joined"]
+    first = _pick(inside or PEOPLE if a % 3 else PEOPLE, a)
+    people = (first, *(person for person in PEOPLE[: b % 3] if person != first))
+    before = standing(world.state, tier, first)
+    fits = [status for status, known in reversed(SUPPORT_MOVES.items()) if before in known]
     return "support/people", {
         "tier": tier,
-        "people": people if b % 4 == 0 else people[:1],
-        "status": _pick(SUPPORT_MOVES if b % 5 == 0 else fits, a // 3),
+        "people": people if b % 4 == 3 else people[:1],
+        "status": _pick(SUPPORT_MOVES if b % 5 == 4 else fits, a // 3),
     }
 
 
@@ -248,6 +251,7 @@ OFTEN = (
     "promise",
     "answer",
     "answer",
+    "help",
     "help",
 )
 RARELY = frozenset({"cancel", "merge", "close"})
