@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 
 from contactops import crash
 from contactops.celery import app
+from incidents.engine.events import Event
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,13 @@ _broker_failed_at = float("-inf")
 AGENTS_SEE = frozenset(
     {"activated", "deactivated", "level_set", "level_confirmed", "updated", "redacted"}
     | {"closed", "cancelled", "merged_into", "reopened"}
+    | {"tier", "support"}
 )
+
+
+def kind(event: Event) -> str:
+    """The kind of an event, as far as the floor must know: what somebody says of themselves is news to nobody else there."""
+    return "answer" if event.kind == "support" and event.actor in event.facts["people"] else event.kind
 
 
 class Moved(NamedTuple):

@@ -40,6 +40,7 @@ PLACES = {
     "redact": "timeline",
     "command": "command",
     "waive": "end",
+    "support/people": "helpers",
 }
 
 
@@ -134,6 +135,7 @@ SAID: dict[str, Callable[[], str]] = {
     "level/confirm": lambda: _("Level %(level)s is confirmed."),
     "steps": lambda: _("Step added."),
     "support": lambda: _("Support written down."),
+    "support/people": lambda: _("Support written down."),
     "updates": lambda: _("Update posted."),
     "notes": lambda: _("Note added."),
     "command": lambda: _("Command handed over."),

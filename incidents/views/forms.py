@@ -73,6 +73,7 @@ LABELS = {
     "outcome": _("Outcome"),
     "into": _("The other incident"),
     "gate": _("Which"),
+    "status": _("What to write down"),
 }
 
 

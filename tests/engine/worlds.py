@@ -193,7 +193,7 @@ def _help(world: World, a: int, b: int) -> Asked:
     first = _pick(inside or PEOPLE if a % 3 else PEOPLE, a)
     people = (first, *(person for person in PEOPLE[: b % 3] if person != first))
     before = standing(world.state, tier, first)
-    fits = [status for status, known in reversed(SUPPORT_MOVES.items()) if before in known]
+    fits = [status for status, known in reversed(list(SUPPORT_MOVES.items())) if before in known]
     return "support/people", {
         "tier": tier,
         "people": people if b % 4 == 3 else people[:1],
