@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from contactops.accounts.models import ADMIN_ROLES, Role, User
 from contactops.errors import NotAllowed, NotFound
-from incidents.engine import lifecycle
+from incidents.engine import lifecycle, support
 from incidents.engine.lifecycle import MAJOR
 from incidents.engine.plan import key_of
 from incidents.models import Incident, StepRun, Timer
@@ -157,6 +157,8 @@ def permitted(user: User, incident: Incident, verb: str, body: Mapping[str, Any]
         return (Right.LEAD if incident.level in MAJOR else Right.RUN) in has
     if verb in ("updates", "cadence"):
         return bool(has & _SPEAKS.get(body.get("audience", ""), _ANY_WORD))
+    if verb == "support/people":
+        return Right.RUN in has or speaks_for_themselves(user, incident, body)
     raise KeyError(verb)
 
 
@@ -252,6 +254,7 @@ def allowed(user: User, incident: Incident) -> list[str]:
 OFFERED = (
     *("acknowledge", "assess", "activate", "level", "level/confirm", "conditions", "steps", "support", "updates"),
     *("cadence", "notes", "command", "call-out", "hand-over", "stand-down", "close", "reopen", "cancel", "merge"),
+    "support/people",
 )
 
 
@@ -269,4 +272,35 @@ def _makes_sense(incident: Incident, verb: str) -> bool:
         return incident.outcome != "duplicate"
     if verb == "level":
         return incident.level is not None
+    if verb == "support/people":
+        return any(state.holds(f"tier:{tier}") for tier in support.TIERS)
     return True
+
+
+# What a person who was asked to help can say of themselves, whatever their role.
+ANSWERS = frozenset({"confirmed", "declined", "joined", "released"})
+
+
+def speaks_for_themselves(user: User, incident: Incident, body: Mapping[str, Any]) -> bool:
+    """Whether somebody who was asked says something of themselves and of nobody else. Without a body: whether they were."""
+    if not body:
+        return was_asked(user, incident)
+    mine = list(body["people"]) == [user.username] and not body.get("group") and body["status"] in ANSWERS
+    return mine and was_asked(user, incident, body["tier"])
+
+
+def was_asked(user: User, incident: Incident, *tiers: int) -> bool:
+    """Whether somebody was ever asked to help in this incident; in one of these tiers, where some are named."""
+    state, person = incident.facts, f"user:{user.pk}"
+    return any(person in support.marks_of(state, tier) for tier in tiers or support.TIERS)
+
+
+def incident_to_help_in(user: User, ref: str) -> Incident:
+    """For whoever may see it, and for those who were asked to help: an agent sees no incident, and answers all the same."""
+    rows = Incident.objects.select_related("type", "site", "commander", "merged_into")
+    incident = rows.filter(ref=ref).first()
+    return incident if incident and was_asked(user, incident) else incident_for(user, ref)
+
+
+def sees(user: User, incident: Incident) -> bool:
+    return Incident.objects.visible_to(user).filter(pk=incident.pk).exists()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 
 from contactops import crash
+from incidents.engine.events import Event
 
 HINTS = "contactops_hints"
 CLOCK = "contactops_clock"
@@ -18,7 +19,13 @@ MANY = 50  # more incidents than this in one batch: say only that the board chan
 AGENTS_SEE = frozenset(
     {"activated", "deactivated", "level_set", "level_confirmed", "updated", "redacted"}
     | {"closed", "cancelled", "merged_into", "reopened"}
+    | {"tier", "support"}
 )
+
+
+def kind(event: Event) -> str:
+    """The kind of an event, as far as the floor must know: what somebody says of themselves is news to nobody else there."""
+    return "answer" if event.kind == "support" and event.actor in event.facts["people"] else event.kind
 
 
 class Moved(NamedTuple):

@@ -487,3 +487,20 @@ class WarningRule(serializers.Serializer):
         if data.get("lost_condition") and not data.get("condition"):
             raise serializers.ValidationError({"condition": _("This field is required.")})
         return data
+
+
+class SupportPeople(Input):
+    """What is said of people in support. `group`: a key of a group, `agents` (those of the site), or a word of `status`:
+    everybody who stands at it in this tier."""
+
+    tier = serializers.IntegerField(min_value=1, max_value=2)
+    people = Names(required=False, max_length=2000)
+    group = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    status = choice(tuple(lifecycle.SUPPORT_MOVES))
+    at = Moment(required=False, allow_null=True)
+    note = words()
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        if not data.get("people") and not data.get("group"):
+            raise serializers.ValidationError({"people": _("Name the people, or a group.")})
+        return data

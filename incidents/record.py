@@ -77,7 +77,7 @@ class _Written:
 
     @property
     def moved(self) -> hints.Moved:
-        kinds = frozenset(event.kind for event in self.turn.events)
+        kinds = frozenset(map(hints.kind, self.turn.events))
         return hints.Moved(self.incident.ref, self.incident.rev, kinds)
 
 

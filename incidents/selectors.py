@@ -11,7 +11,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from contactops.accounts.models import Role, User
-from incidents import access
+from incidents import access, helpers
 from incidents.engine import lifecycle
 from incidents.engine.decide import known_conditions, not_to_be_skipped
 from incidents.engine.gates import blockers
@@ -100,6 +100,7 @@ class Room:
     allowed: list[str]
     deputy: User | None
     gates: list[str]
+    support: list[helpers.Tier] = field(default_factory=list)
 
     @property
     def open_steps(self) -> list[StepView]:
@@ -131,9 +132,10 @@ def room(incident: Incident, user: User) -> Room:
         if a.n
     ]
     deputy = User.objects.filter(pk=int(state.deputy.removeprefix("user:"))).first() if state.deputy else None
+    now = db_now()
     return Room(
         incident=incident,
-        now=db_now(),
+        now=now,
         confirmed=confirmed,
         activations=activations,
         conditions=_conditions(incident, book, teller),
@@ -142,6 +144,7 @@ def room(incident: Incident, user: User) -> Room:
         allowed=access.allowed(user, incident),
         deputy=deputy,
         gates=_gates(incident, book),
+        support=helpers.tiers(incident, now),
     )
 
 

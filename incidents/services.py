@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from contactops.accounts.models import User
 from contactops.errors import Conflict, Invalid, NotFound
-from incidents import access
+from incidents import access, helpers
 from incidents.engine.decide import SKEW_MS
 from incidents.engine.lifecycle import MAJOR, Refusal
 from incidents.engine.plan import POINTS, key_of
@@ -33,9 +33,9 @@ def who(user: User) -> str:
     return f"user:{user.pk}"
 
 
-def refused(refusal: Refusal, field: str = "") -> Conflict | Invalid:
-    """The engine's refusal as an error for a person, in their language."""
-    named = {key: name(str(value)) for key, value in refusal.params.items()}
+def refused(refusal: Refusal, field: str = "", called: Mapping[str, str] | None = None) -> Conflict | Invalid:
+    """The engine's refusal as an error for a person, in their language. `called`: what the people are called."""
+    named = {key: (called or {}).get(str(value)) or name(str(value)) for key, value in refusal.params.items()}
     detail = _(refusal.message) % named if named else _(refusal.message)
     if refusal.code == "invalid":
         return Invalid(detail, field=field or refusal.field or "non_field_errors")
@@ -72,12 +72,12 @@ def change(
     )
 
 
-def write(changes: Sequence[Change], at_field: str = "at") -> Incident:
+def write(changes: Sequence[Change], at_field: str = "at", called: Mapping[str, str] | None = None) -> Incident:
     """Record the changes; returns the incident of the last one."""
     try:
         return record(changes)[changes[-1].incident_id]
     except Refusal as refusal:
-        raise refused(refusal, at_field if refusal.field == "at" else "") from refusal
+        raise refused(refusal, at_field if refusal.field == "at" else "", called) from refusal
 
 
 def acknowledge(*, incident: Incident, actor: User, rev: int | None = None) -> Incident:
@@ -278,14 +278,45 @@ def set_support(
     at: datetime | None = None,
     rev: int | None = None,
 ) -> Incident:
-    """First- or second-level support opens or closes (N4, N5)."""
+    """First- or second-level support opens or closes (N4, N5). Whoever is named when it opens is asked; whoever is in it
+    when it ends is released."""
     access.require(actor, incident, "support")
     at = _not_before(incident.occurred_at, at)
-    known = list(User.objects.filter(username__in=people, is_active=True))
-    if missing := sorted(set(people) - {user.username for user in known}):
-        raise Invalid(_("Nobody is called “%(name)s”.") % {"name": missing[0]}, field="people")
+    known = helpers.named(people)
+    if open:
+        helpers.require_to_be_asked(incident, known)
+    else:
+        at = helpers.not_in_the_same_minute(incident, tier, None, at)
     body = {"tier": tier, "open": open, "people": [who(user) for user in known]}
     return write([change(incident, actor, "support", body, at=at, rev=rev)])
+
+
+def set_support_people(
+    *,
+    incident: Incident,
+    actor: User,
+    tier: int,
+    status: str,
+    people: Sequence[str] = (),
+    group: str = "",
+    at: datetime | None = None,
+    note: str = "",
+    rev: int | None = None,
+) -> Incident:
+    """Who was asked, confirmed or declined, has joined, was released. Those who were asked say it of themselves, whatever
+    their role; those who run the response of anybody. `group`: a group's key, `agents`, or those who stand at a status."""
+    access.require(
+        actor, incident, "support/people", {"tier": tier, "status": status, "people": people, "group": group}
+    )
+    known = helpers.named(people, also_gone=status != "asked")
+    if status == "asked":
+        helpers.require_to_be_asked(incident, known)
+    if group:
+        known += [user for user in helpers.of_group(incident, tier, status, group) if user not in known]
+    at = helpers.not_in_the_same_minute(incident, tier, known, at)
+    body = {"tier": tier, "status": status, "people": [who(user) for user in known]}
+    done = [change(incident, actor, "support/people", body, at=at, words={"text": note}, rev=rev)]
+    return write(done, called={who(user): str(user) for user in known})
 
 
 def promise_of(incident: Incident, pk: int) -> Timer:

@@ -12,7 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as N_
 
 from contactops.accounts.models import User
+from incidents import helpers
 from incidents.engine.ledger import FIRED
+from incidents.helpers import Tier
 from incidents.models import Incident, Notification, StepRun, Timer
 from incidents.selectors import (
     CLOCKS,
@@ -72,7 +74,22 @@ def summary(incident: Incident) -> dict[str, dict[str, Any]]:
         "promises_late_by_console": counted["ours"],
     }
     whole = {"unit": "count", "from": "reported", "to": "closed" if incident.closed_at else "now"}
-    return {**figures, **{name: {"value": value, **whole} for name, value in counts.items()}}
+    figures |= {name: {"value": value, **whole} for name, value in counts.items()}
+    return {**figures, **_support(incident, whole)}
+
+
+def _support(incident: Incident, whole: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """How many people came in each tier, and the person-minutes they gave; null where none was ever asked."""
+    figures: dict[str, dict[str, Any]] = {}
+    for tier in helpers.tiers(incident, incident.closed_at or db_now()):
+        minutes = round(tier.given / _MINUTE, 2)
+        figures[f"support_{tier.n}_people"] = {"value": tier.joined if tier.helpers else None, **whole}
+        figures[f"support_{tier.n}_person_minutes"] = {
+            "value": minutes if tier.helpers else None,
+            **whole,
+            "unit": "person-min",
+        }
+    return figures
 
 
 def _span(clocks: Mapping[str, datetime | None], start: str, end: str) -> dict[str, Any]:
@@ -135,6 +152,7 @@ class SummaryPage:
     promises: list[PromiseView]
     told: QuerySet[Notification]
     lines: list[Line]
+    effort: list[Tier]
 
 
 def summary_page(incident: Incident, user: User) -> SummaryPage:
@@ -151,6 +169,7 @@ def summary_page(incident: Incident, user: User) -> SummaryPage:
         promises=ledger,
         told=notifications(incident).order_by("created_at", "pk"),
         lines=lines,
+        effort=[tier for tier in helpers.tiers(incident, now) if tier.helpers],
     )
 
 

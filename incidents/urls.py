@@ -28,6 +28,7 @@ incident = "incidents/<str:ref>/"
 urlpatterns = [
     path("report/", agent.report, name="report"),
     path("report/<uuid:pk>/", agent.receipt, name="receipt"),
+    path("report/help/<str:ref>/", agent.help_out, name="help"),
     path("board/", supervisor.board, name="board"),
     path("overview/", manager.overview, name="overview"),
     path("warnings/", warnings.warnings, name="warnings"),

@@ -7,14 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from incidents import inputs, services, warned
+from contactops.accounts.models import User
+from incidents import access, inputs, services, warned
 from incidents.models import Incident, Warning
 
 
 @dataclass(frozen=True)
 class Verb:
+    """`door`: how a person gets to the incident."""
+
     takes: type[inputs.Input]
     call: Callable[..., Incident]
+    door: Callable[[User, str], Incident] = access.incident_for
 
 
 VERBS: Mapping[str, Verb] = {
@@ -39,6 +43,7 @@ VERBS: Mapping[str, Verb] = {
     "merge": Verb(inputs.Merge, services.merge),
     "waive": Verb(inputs.Waive, services.waive),
     "redact": Verb(inputs.Redact, services.redact),
+    "support/people": Verb(inputs.SupportPeople, services.set_support_people, access.incident_to_help_in),
 }
 STEP_VERBS = ("start", "complete", "skip", "assign", "block", "unblock")
 PROMISE_VERBS: Mapping[str, Verb] = {

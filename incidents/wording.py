@@ -1,6 +1,6 @@
 """Events, levels and notices in the reader's words. The engine holds the wording; here it is translated and filled in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -92,7 +92,13 @@ NAMES: Mapping[str, str] = {
     "stale": N_("stale"),
     "live": N_("connected"),
     "off": N_("switched off"),
+    "asked": N_("asked"),
+    "confirmed": N_("confirmed"),
+    "declined": N_("declined"),
+    "joined": N_("joined"),
+    "released": N_("released"),
 }
+PEOPLE_NAMED = 8  # in one sentence; of more it says how many
 
 
 def name(word: str) -> str:
@@ -134,6 +140,12 @@ class Teller:
         number = who.removeprefix("user:")
         return str(self.people.get(int(number), number)) if number.isdigit() else who
 
+    def everybody(self, people: Sequence[str]) -> str:
+        """The people by name, as many as one reads."""
+        named = ", ".join(self.person(who) for who in people[:PEOPLE_NAMED])
+        more = len(people) - PEOPLE_NAMED
+        return _("%(names)s and %(more)s more") % {"names": named, "more": more} if more > 0 else named
+
     def _names(self, kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         """The facts, and beside each a name for it where the wording may want one."""
         names: dict[str, Any] = {key: value for key, value in facts.items() if not isinstance(value, dict | list)}
@@ -153,6 +165,9 @@ class Teller:
             names["holds_name"] = name("yes" if facts["holds"] else "no")
         if kind == "tier":
             names["holds_name"] = name("open" if facts["open"] else "ended")
+        if kind == "support":
+            names["status_name"] = name(facts["status"])
+            names["people_names"] = self.everybody(facts["people"])
         if kind in ("activated", "deactivated"):
             names["plan_name"] = self._plan(facts)
         if kind == "fired":

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from contactops.accounts.models import User
 from incidents import warned
 from incidents.engine.ledger import PENDING
+from incidents.helpers import Ask, Helper, Tier
 from incidents.models import Event, Incident, Notification, Report, Warning
 from incidents.reasons import Why
 from incidents.selectors import CLOCKS, Line, PromiseView, Room, StepView
@@ -25,6 +26,10 @@ def iso(value: datetime | None) -> Any:
 
 def seconds(span: timedelta | None) -> float | None:
     return None if span is None else span.total_seconds()
+
+
+def minutes(span: timedelta) -> float:
+    return round(span / timedelta(minutes=1), 2)
 
 
 def person(user: User | None) -> str | None:
@@ -127,6 +132,58 @@ class Impact(serializers.Serializer):
     share = serializers.FloatField(allow_null=True)
 
 
+class Part(serializers.Serializer):
+    """One person's part in support; `minutes` of all their stretches together."""
+
+    status = serializers.CharField(source="stands", allow_blank=True)
+    asked_at = Moment(source="asked", allow_null=True)
+    confirmed_at = Moment(source="confirmed", allow_null=True)
+    declined_at = Moment(source="declined", allow_null=True)
+    joined_at = Moment(source="joined", allow_null=True)
+    released_at = Moment(source="released", allow_null=True)
+    minutes = serializers.SerializerMethodField()
+
+    def get_minutes(self, helper: Helper) -> float:
+        return minutes(helper.given)
+
+
+class Helping(Part):
+    person = serializers.CharField(source="user.username")
+    note = serializers.CharField(allow_blank=True)
+
+
+class Support(serializers.Serializer):
+    """One tier: how many were asked, confirmed, came and went, and each by name."""
+
+    tier = serializers.IntegerField(source="n")
+    open = serializers.BooleanField(source="is_open")
+    since = Moment(allow_null=True)
+    asked = serializers.IntegerField()
+    confirmed = serializers.IntegerField()
+    declined = serializers.IntegerField()
+    joined = serializers.IntegerField()
+    released = serializers.IntegerField()
+    person_minutes = serializers.SerializerMethodField()
+    people = Helping(source="helpers", many=True)
+
+    def get_person_minutes(self, tier: Tier) -> float:
+        return minutes(tier.given)
+
+
+class AskedFor(Part):
+    tier = serializers.IntegerField()
+
+    def to_representation(self, ask: Ask) -> Any:
+        return {**Part(ask.me).data, "tier": ask.tier}
+
+
+class OwnPart(serializers.Serializer):
+    """To somebody who was asked to help in an incident that they may not see: what is on record of them."""
+
+    ref = serializers.CharField()
+    support = AskedFor(many=True)
+
+
 class Detail(serializers.Serializer):
     """One incident, whole."""
 
@@ -148,6 +205,7 @@ class Detail(serializers.Serializer):
     merged_into = serializers.SerializerMethodField()
     steps = Step(many=True)
     impact = Impact()
+    support = Support(many=True)
     allowed = serializers.ListField(child=serializers.CharField())
 
     def get_outcome(self, room: Room) -> str | None:

@@ -15,7 +15,7 @@ from rest_framework.serializers import Serializer
 
 from contactops.api import IDEMPOTENCY_KEY, Pages, View, caller
 from contactops.errors import NotFound
-from incidents import access, inputs, promised, reporting, selectors, services, summaries
+from incidents import access, helpers, inputs, promised, reporting, selectors, services, summaries
 from incidents.api import outputs
 from incidents.api.idempotency import once
 from incidents.engine import lifecycle
@@ -23,7 +23,7 @@ from incidents.engine.ledger import PENDING
 from incidents.models import Incident
 from incidents.promised import Asked
 from incidents.times import db_now
-from incidents.verbs import ANSWERS, PROMISE_VERBS, STEP_VERBS, VERBS, arguments
+from incidents.verbs import ANSWERS, PROMISE_VERBS, STEP_VERBS, VERBS, Verb, arguments
 
 
 def _valid(serializer: Serializer[Any]) -> dict[str, Any]:
@@ -32,7 +32,10 @@ def _valid(serializer: Serializer[Any]) -> dict[str, Any]:
 
 
 def _detail(incident: Incident, request: Request) -> Response:
-    """The changed incident, read anew as this person may see it."""
+    """The changed incident, read anew as this person may see it; of one that they only help in, their own part."""
+    if not access.sees(caller(request), incident):
+        mine = helpers.part_of(caller(request), incident, db_now())
+        return Response(outputs.OwnPart({"ref": incident.ref, "support": mine}).data)
     fresh = access.incident_for(caller(request), incident.ref)
     return Response(outputs.Detail(selectors.room(fresh, caller(request))).data)
 
@@ -126,12 +129,12 @@ def verb_view(name: str) -> Any:
         @extend_schema(
             operation_id=f"incidents_{name.replace('/', '_').replace('-', '_')}",
             request=verb.takes,
-            responses=outputs.Detail,
+            responses=_answers(verb),
             parameters=[IDEMPOTENCY_KEY],
             description=(verb.call.__doc__ or "").strip() or None,
         )
         def post(self, request: Request, ref: str) -> Response:
-            incident = access.incident_for(caller(request), ref)
+            incident = verb.door(caller(request), ref)
             given = _valid(verb.takes(data=request.data))
 
             def act() -> Response:
@@ -140,6 +143,13 @@ def verb_view(name: str) -> Any:
             return once(request, act)
 
     return VerbView.as_view()
+
+
+def _answers(verb: Verb) -> Any:
+    """The incident; where somebody who may not see it can use the verb, their own part of it."""
+    if verb.door is access.incident_for:
+        return outputs.Detail
+    return PolymorphicProxySerializer("IncidentOrOwnPart", [outputs.Detail, outputs.OwnPart], None)
 
 
 class StepVerbView(View):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from incidents.engine import support
 from incidents.engine.events import KINDS, SYSTEM, Event
 from incidents.engine.lifecycle import N_, Refusal, move, step_move
 from incidents.engine.plan import POINTS
@@ -223,7 +224,7 @@ def _tier(state: IncidentState, event: Event) -> IncidentState:
         return state if held else begin(state, name, _here(event))
     if held:
         _not_before(held, event)
-    return end(state, name)
+    return support.release(end(state, name), event.facts["tier"], event, event.seq)
 
 
 def _step_opened(state: IncidentState, event: Event) -> IncidentState:
@@ -443,7 +444,7 @@ def _corrected(state: IncidentState, event: Event) -> IncidentState:
         }
         for name, held in state.facts.items()
     }
-    state = _end_corrected(state, target, to)
+    state = support.corrected(_end_corrected(state, target, to), target, to)
     begun = [name for name, at in state.points.items() if state.fact(name) == Fact(at, target)]
     reported = state.fact("reported")
     if reported and reported.seq == target:  # the report was made when it was made; only the fault's start moves
@@ -502,6 +503,7 @@ def _closed(state: IncidentState, event: Event) -> IncidentState:
     """Call-outs, conditions and open steps end with the incident."""
     for run in state.open_steps():
         state = _put(_close_step(state, run), replace(run, status="withdrawn", done_at=event.at))
+    state = support.release_all(state, event)
     ending = ("condition:", "callout:", "held:", "tier:")
     facts = {name: held for name, held in state.facts.items() if not name.startswith(ending)}
     return replace(
@@ -580,4 +582,5 @@ _HANDLERS: dict[str, Handler] = {
     "closed": _closed,
     "cancelled": _closed,
     "reopened": _reopened,
+    "support": support.told,
 }

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from incidents.engine import support
 from incidents.engine.apply import correctable
 from incidents.engine.effects import Duty, calling
 from incidents.engine.events import Event
 from incidents.engine.gates import blockers
-from incidents.engine.lifecycle import MAJOR, N_, VERDICTS, Refusal, move, step_move
+from incidents.engine.lifecycle import MAJOR, N_, SUPPORT_MOVES, VERDICTS, Refusal, move, step_move
 from incidents.engine.plan import AD_HOC, AUDIENCES, CONDITIONS, LEVELS, POINTS, Plan, RuleSet, compile, key_of
 from incidents.engine.promises import Promise, interval, promises, scaled
 from incidents.engine.state import Adjustment, IncidentState, StepRun
@@ -281,14 +282,35 @@ _STEP_VERBS: Mapping[str, Callable[[_Case, StepRun], list[Event]]] = {
 
 
 def _support(case: _Case) -> list[Event]:
-    """Second-level support comes after the first (N5)."""
+    """Second-level support comes after the first (N5). The people named when it opens, or is open, are asked."""
     tier, opened = case.body["tier"], case.body["open"]
     if opened == case.state.holds(f"tier:{tier}"):
-        return []
+        return _ask(case, case.by) if opened else []
     if opened and tier == 2 and not case.state.holds("tier:1"):
         raise Refusal(N_("Open first-level support first."))
+    if not opened and case.act.at < support.last_instant(case.state, tier):
+        raise Refusal(N_("Something later is on record of its people."), code="invalid", field="at")
     people = {"people": list(case.body["people"])} if case.body.get("people") else {}
-    return [case.event("tier", tier=tier, open=opened, **people)]
+    return [case.event("tier", tier=tier, open=opened, **people), *(_ask(case, case.by) if opened else [])]
+
+
+def _ask(case: _Case, event: Callable[..., Event]) -> list[Event]:
+    """Those who are named and are not asked, expected or in it already."""
+    tier, named = case.body["tier"], dict.fromkeys(case.body.get("people", ()))
+    people = [who for who in named if support.standing(case.state, tier, who) in SUPPORT_MOVES["asked"]]
+    return [event("support", tier=tier, people=people, status="asked")] if people else []
+
+
+def _support_people(case: _Case) -> list[Event]:
+    """What is so already is not said again."""
+    tier, status = case.body["tier"], case.body["status"]
+    if status not in SUPPORT_MOVES:
+        raise Refusal(N_("This cannot be said of a person in support."), code="invalid", field="status")
+    if status == "asked" and case.state.holds(f"tier:{tier}"):
+        return _ask(case, case.event)
+    named = dict.fromkeys(case.body["people"])
+    people = [who for who in named if support.standing(case.state, tier, who) != status]
+    return [case.event("support", tier=tier, people=people, status=status)] if people else []
 
 
 def _pending(case: _Case) -> Promise:
@@ -448,7 +470,9 @@ def _room_to_move(state: IncidentState, target: int) -> tuple[int, list[int]]:
                 again = state.facts.get(name, {}).get(subject)
                 earliest = max(earliest, gone.since)
                 latest.append(again.since if again and again.seq != gone.seq else FOREVER)
-    return earliest, latest
+    not_before, not_after = support.room_to_move(state, target)
+    latest += [FOREVER] if support.is_marked(state, target) else []
+    return max((earliest, *not_before)), [*latest, *not_after]
 
 
 def _command(case: _Case) -> list[Event]:
@@ -550,4 +574,5 @@ _VERBS: Mapping[str, Callable[[_Case], list[Event]]] = {
     "merge": _merge,
     "waive": _waive,
     "redact": _redact,
+    "support/people": _support_people,
 }

@@ -91,6 +91,9 @@ def effects(rules: RuleSet, before: IncidentState, event: Event, after: Incident
         _next_contact(rules, event, after, out)
     elif event.kind == "stand_down_withdrawn":
         out.notices.append(Notice(("commander", after.commander), "stand-down-withdrawn"))
+    elif event.kind == "support" and event.facts["status"] == "asked":
+        about = {"tier": event.facts["tier"]}
+        out.notices.extend(Notice(("person", person), "support", about) for person in event.facts["people"])
     return out
 
 

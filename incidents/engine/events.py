@@ -109,6 +109,9 @@ KINDS: Mapping[str, Kind] = {
     "reopened": Kind((), N_("Reopened"), "reopen"),
     "note": Kind((), N_("Note"), "notes"),
     "redacted": Kind(("target",), N_("Text of entry %(target)s redacted"), "redact"),
+    "support": Kind(
+        ("tier", "people", "status"), N_("Support tier %(tier)s, %(status_name)s: %(people_names)s"), "support/people"
+    ),
 }
 
 

@@ -46,6 +46,7 @@ MOVES: Mapping[str, Mapping[str, str]] = {
     "reopen": {CLOSED: RESPONDING},
     "cancel": {REPORTED: CLOSED, ASSESSING: CLOSED, RESPONDING: CLOSED},
     "merge": {REPORTED: CLOSED, ASSESSING: CLOSED, RESPONDING: CLOSED},
+    "support/people": {RESPONDING: RESPONDING},
 }
 
 # step verb -> status in which it is legal -> status that follows
@@ -59,6 +60,15 @@ STEP_MOVES: Mapping[str, Mapping[str, str]] = {
 }
 STEP_OPEN = ("open", "in_progress", "blocked")
 STEP_STATUSES = ("waiting", *STEP_OPEN, "done", "skipped", "withdrawn")
+
+# what is said of a person in support -> what they may stand at before; nothing: not asked since the tier opened
+SUPPORT_MOVES: Mapping[str, tuple[str, ...]] = {
+    "asked": ("", "declined", "released"),
+    "confirmed": ("asked", "declined"),
+    "declined": ("asked", "confirmed"),
+    "joined": ("asked", "confirmed", "declined", "released"),
+    "released": ("joined",),
+}
 
 
 class Refusal(Exception):

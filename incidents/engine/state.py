@@ -30,6 +30,14 @@ class Fired(NamedTuple):
     due: int
 
 
+class Mark(NamedTuple):
+    """What was said of one person in support: since when it is so, and by which event."""
+
+    status: str
+    at: int
+    seq: int
+
+
 @dataclass(frozen=True, slots=True)
 class Activation:
     """One use of one plan revision. Number 0 is the house plan, in force from the report. `root`: the number of the first
@@ -139,6 +147,7 @@ class IncidentState:
     waived: tuple[str, ...] = ()
     commander: str = ""
     deputy: str = ""
+    support: Mapping[str, Mapping[str, tuple[Mark, ...]]] = field(default_factory=dict)
 
     def fact(self, name: str, subject: str = "") -> Fact | None:
         """The fact as it holds for the subject, or for the incident as a whole."""
@@ -199,6 +208,8 @@ def dump(state: IncidentState) -> dict[str, Any]:
     data["activations"] = [asdict(activation) for activation in state.activations]
     for name in _CLASSES:
         data[name] = {key: asdict(value) for key, value in data[name].items()}
+    if not state.support:
+        del data["support"]  # a state written before there was such a thing says the same
     return data
 
 
@@ -215,6 +226,10 @@ def load(data: Mapping[str, Any]) -> IncidentState:
     given["lists"] = {key: (value[0], value[1]) for key, value in given["lists"].items()}
     for name, cls in _CLASSES.items():
         given[name] = {key: cls(**_tuples(value)) for key, value in given[name].items()}
+    given["support"] = {
+        tier: {who: tuple(Mark(*mark) for mark in marks) for who, marks in people.items()}
+        for tier, people in given.get("support", {}).items()
+    }
     return IncidentState(**given)
 
 

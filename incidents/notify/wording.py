@@ -77,6 +77,8 @@ class Words:
             return _("The incident you reported is over: %(outcome)s. Thank you for reporting it.") % {
                 "outcome": name(item["outcome"])
             }
+        if kind == "support":
+            return _support(item, notification)
         return _("The stand-down was withdrawn: it has begun again.")
 
     def _update(self, item: dict[str, Any]) -> str:
@@ -94,6 +96,14 @@ _STEP = {
     "assigned": lambda: _("Given to you: %(step)s%(due)s"),
     "overdue": lambda: _("Overdue: %(step)s%(due)s"),
 }
+
+
+def _support(item: dict[str, Any], notification: Notification) -> str:
+    words = {
+        1: _("You are asked to take inbound calls for %(ref)s (first-level support)."),
+        2: _("You are asked to take inbound calls for %(ref)s (second-level support)."),
+    }
+    return words[item["tier"]] % {"ref": notification.incident.ref}
 
 
 def _nobody(item: dict[str, Any]) -> str:

@@ -43,6 +43,7 @@ PLACES = {
     "redact": "timeline",
     "command": "command",
     "waive": "end",
+    "support/people": "helpers",
 }
 
 
@@ -137,6 +138,7 @@ SAID: dict[str, Callable[[], str]] = {
     "level/confirm": lambda: _("Level %(level)s is confirmed."),
     "steps": lambda: _("Step added."),
     "support": lambda: _("Support written down."),
+    "support/people": lambda: _("Support written down."),
     "updates": lambda: _("Update posted."),
     "cadence": lambda: _("Written down. The next update counts from the last one."),
     "notes": lambda: _("Note added."),

@@ -1,20 +1,23 @@
 """What an agent needs: send a report, see what became of it, know what to do and say meanwhile."""
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from contactops.accounts.models import User
-from contactops.errors import DomainError
+from contactops.errors import Conflict, DomainError, Invalid
 from contactops.http import Request
-from incidents import access, inputs, reporting, selectors, warned, wording
+from incidents import access, helpers, inputs, reporting, selectors, services, warned, wording
 from incidents.access import Right
 from incidents.models import Incident, Warning
 from incidents.models.incident import SCOPES
@@ -25,6 +28,7 @@ from plans.models import Family
 from plans.texts import say
 
 FORM = "report"
+HELP = "help"
 
 Families = list[tuple[str, list[tuple[str, str]]]]
 
@@ -88,6 +92,7 @@ def _form(request: Request, sent: Sent | None = None, warning: Warning | None = 
         "yes_no": [("true", _("Yes")), ("false", _("No"))],
         "kinds": [("real", wording.name("real")), ("drill", wording.name("drill"))],
         "notices": selectors.notices_for_site(user),
+        "asks": helpers.asked_of(user),
         "known": known,
         "candidates": _candidates(user, values.get("incident_type") or known.get("incident_type", ""), families),
         "own": selectors.own_reports(user),
@@ -122,5 +127,34 @@ def receipt(request: Request, pk: uuid.UUID) -> HttpResponse:
         "incident": found.incident,
         "next_update_at": reporting.next_update_at(found.incident),
         "notices": selectors.notices_for_site(request.user),
+        "asks": helpers.asked_of(request.user),
     }
     return render(request, "incidents/receipt.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def help_out(request: Request, ref: str) -> HttpResponse:
+    """What somebody who was asked to help says of themselves, of nobody else. They need not see the incident."""
+    doors.require(request.user, "report")
+    if request.method != "POST":
+        return redirect("report")
+    incident = access.incident_to_help_in(request.user, ref)
+    posted = request.POST.copy()
+    posted["people"], posted["group"] = request.user.username, ""
+    given = check(HELP, inputs.SupportPeople(data=posted), posted)
+    if isinstance(given, Sent):
+        return _form(request, given)
+    try:
+        services.set_support_people(incident=incident, actor=request.user, **given)
+    except (Invalid, Conflict) as error:
+        return _form(request, refused(HELP, error, posted))
+    messages.success(request, _SAID[given["status"]]())
+    return redirect(f"{reverse('report')}#{HELP}")
+
+
+_SAID: dict[str, Callable[[], str]] = {
+    "confirmed": lambda: _("Thank you. Say so here when you have switched."),
+    "declined": lambda: _("Written down: you cannot."),
+    "joined": lambda: _("Written down: you take inbound calls."),
+    "released": lambda: _("Written down: you are back. Thank you."),
+}

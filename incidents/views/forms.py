@@ -90,6 +90,7 @@ LABELS = {
     "cool_down": _("Then quiet for how many minutes"),
     "owner": _("Who is told, besides the supervisors"),
     "condition": _("While the limit is crossed"),
+    "status": _("What to write down"),
 }
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from contactops.accounts.models import User
 from contactops.http import Request
-from incidents import access, calls, selectors, warned, wording
+from incidents import access, calls, helpers, selectors, warned, wording
 from incidents.engine import lifecycle
 from incidents.engine.plan import AUDIENCES, LEVELS
 from incidents.models import Incident, Notification
@@ -114,6 +114,9 @@ class RoomPage:
             "tiers": self._tiers(),
             "calls": self._calls,
             "cadences": self._cadences(promises),
+            "helped": [tier for tier in room.support if tier.is_open or tier.helpers],
+            "runs_support": "support" in self._may,
+            "asks": helpers.part_of(self.user, self.incident, room.now),
             "blocking": self.blocking,
             "may": self._may,
             **self._came_of(),
@@ -207,8 +210,29 @@ class RoomPage:
             "tier_choices": [(1, _("first level")), (2, _("second level"))],
             "open_choices": [("true", _("open")), ("false", _("ended"))],
             "call_choices": [(one.ladder, one.title) for one in self._calls if one.state != "idle"],
+            "open_tiers": self._open_tiers(),
+            "quick": ("confirmed", "declined", "joined", "released"),
+            "support_choices": _named(lifecycle.SUPPORT_MOVES),
+            "circles": self._circles(),
             "gate_choices": [(gate, self.blocking.title(gate)) for gate in self.room.gates],
         }
+
+    def _open_tiers(self) -> Choices:
+        names = {1: _("first level"), 2: _("second level")}
+        return [(str(tier.n), names[tier.n]) for tier in self.room.support if tier.is_open]
+
+    def _circles(self) -> Choices:
+        """Whom one can name together: those who stand at something, the agents of the site, a group."""
+        if "support" not in self._may:
+            return []
+        stands = {one.stands for tier in self.room.support for one in tier.helpers}
+        standing = [
+            (status, _("everybody who is: %(status)s") % {"status": wording.name(status)})
+            for status in lifecycle.SUPPORT_MOVES
+            if status in stands
+        ]
+        agents = [(helpers.AGENTS, _("all agents of the site"))] if self.incident.site_id else []
+        return [*standing, *agents, *selectors.group_choices(self.incident)]
 
     def _active(self) -> set[str]:
         return {one["plan"] for one in self.room.activations if not one["until"]}

@@ -145,6 +145,17 @@ CHANGES: Mapping[str, Change] = {
     "assign": step("assign", TASK, person="supervisor"),
     "block": step("block", TASK, reason="No key"),
     "support": verb("support", "supervisor", "responding", tier=1, open=True, people=["leader"]),
+    "support/people": verb(
+        *("support/people", "supervisor", "supported"), tier=1, people=["agent07"], status="joined", note="Speaks Welsh"
+    ),
+    "support/people: a group": verb(
+        *("support/people", "supervisor", "supported"), tier=1, group="G-TECH", people=["agent04"], status="asked"
+    ),
+    "support/people: oneself": Change(
+        "incidents/{ref}/support/people/",
+        {"tier": 1, "people": ["agent07"], "status": "confirmed"},
+        *("agent07", "supported", inputs.SupportPeople, "own part"),
+    ),
     "extend": promise("extend", "supervisor", by="PT5M", reason="Wait"),
     "stop": promise("stop", reason="Told in person"),
     "pause": promise("pause", reason="Wait"),

@@ -40,7 +40,16 @@ KEYS: Mapping[str, tuple[set[str], set[str]]] = {
             "ref kind rev status outcome level level_confirmed title type site clocks conditions activations commander"
         )
         | words("steps impact allowed"),
-        words("deputy merged_into"),
+        words("deputy merged_into support"),
+    ),
+    "own part": (words("ref support"), set()),
+    "tier": (
+        words("tier open since asked confirmed declined joined released person_minutes people"),
+        set(),
+    ),
+    "helper": (
+        words("person status asked_at confirmed_at declined_at joined_at released_at minutes note"),
+        set(),
     ),
     "step": (
         words("key title group kind status required opened_at due_at done_at options allowed"),
@@ -114,6 +123,8 @@ def is_incident(answer: Mapping[str, Any]) -> None:
         ("step", answer["steps"]),
         ("activation", answer["activations"]),
         ("condition", answer["conditions"].values()),
+        ("tier", answer["support"]),
+        ("helper", [one for tier in answer["support"] for one in tier["people"]]),
     ):
         for part in parts:
             is_a(kind, part)
@@ -178,7 +189,7 @@ def test_an_incident_and_everything_about_it(full: Case) -> None:
 def test_the_figures_say_what_they_span(full: Case) -> None:
     for figure in full.see("summary/").values():
         is_a("figure", figure)
-        assert figure["unit"] in ("s", "count")
+        assert figure["unit"] in ("s", "count", "person-min")
         assert {figure["from"], figure["to"]} <= CLOCKS | {"now"}
     assert full.see("summary/")["acknowledge"] == {"value": 0, "unit": "s", "from": "occurred", "to": "acknowledged"}
 

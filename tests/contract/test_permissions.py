@@ -139,6 +139,17 @@ def hand_over(world: World, username: str) -> int:
     return verb("hand-over", ladder="power-cut.topic-building", person=to)(world, username)
 
 
+def help_oneself(world: World, username: str) -> int:
+    """What somebody says of themselves. All who can be asked are; whoever cannot is asked by nobody, and says it all the
+    same."""
+    world.api("supervisor").client.post(
+        f"/api/v1/incidents/{world.case.ref}/support/people/",
+        {"tier": 1, "people": [username], "status": "asked"},
+        format="json",
+    )
+    return verb("support/people", tier=1, people=[username], status="confirmed")(world, username)
+
+
 def receipt(world: World, username: str) -> int:
     """One's own; somebody else's for whoever has none."""
     answer = world.api(username).client.post("/api/v1/reports/", report_body(), format="json").json()
@@ -318,6 +329,8 @@ CALLS: Mapping[str, Call] = {
     "updates:customers": Call(verb("updates", audience="customers", text="Slow"), "responding"),
     "updates:all": Call(verb("updates", audience="all", text="Dark"), "responding"),
     "support": Call(verb("support", tier=1, open=True), "responding"),
+    "support/people": Call(verb("support/people", tier=1, people=["agent05"], status="joined"), "supported"),
+    "support/people:own": Call(help_oneself, "supported"),
     "merge": Call(merge),
     "stand-down:3": Call(verb("stand-down", reason="Over"), "ready", level=4),
     "stand-down:2": Call(verb("stand-down", reason="Over"), "ready", level=2),
@@ -396,7 +409,7 @@ def test_who_may(
             with undone():
                 offered = world.api(username).client.get(f"/api/v1/incidents/{world.case.ref}/").json().get("allowed")
                 tried[username] = answer(CALLS[call].attempt(world, username))
-            if tried[username] == "yes" and call.partition(":")[0] in VERBS and call != "steps:own":
+            if tried[username] == "yes" and call.partition(":")[0] in VERBS and not call.endswith(":own"):
                 hidden = ("waive", "redact")  # asked for in their own places on the page
                 assert call.partition(":")[0] in (*offered, *hidden), f"{username} may, and is not told so"
     assert tried == told

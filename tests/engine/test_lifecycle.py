@@ -49,6 +49,7 @@ TABLE: dict[str, dict[str, str]] = {
     "reopen": {C: P},
     "cancel": {R: C, A: C, P: C},
     "merge": {R: C, A: C, P: C},
+    "support/people": {P: P},
 }
 PAIRS = [(verb, status) for verb in TABLE for status in ("", *STATUSES)]
 
@@ -109,6 +110,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "contact_failed": {"ladder": "p.x"},
     "cadence_set": {"audience": "agents", "every": 1},
     "joined": {"report": "1"},
+    "support": {"tier": 1, "people": [], "status": "asked"},
 }
 OTHERWISE = ("answered", "handed_over")  # tried with a call-out
 BY_VERB = [kind for kind, one in KINDS.items() if one.verb not in ("", "steps/verb") and kind not in OTHERWISE]

@@ -7,12 +7,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from incidents.engine import support
 from incidents.engine.apply import replay
 from incidents.engine.decide import Act
 from incidents.engine.effects import derived
 from incidents.engine.events import Event, chain
 from incidents.engine.ledger import SUPERSEDED
-from incidents.engine.lifecycle import CLOSED, RESPONDING
+from incidents.engine.lifecycle import CLOSED, RESPONDING, SUPPORT_MOVES
 from incidents.engine.promises import promises
 from incidents.engine.state import IncidentState, dump, load
 from incidents.engine.turn import Turn, take
@@ -157,6 +158,52 @@ def test_a_batch_is_what_its_acts_are_one_by_one(
     assert {row.key: row for row in batch.written}.items() <= world.rows.items()
 
 
+def helped(world: World) -> dict[tuple[int, str], int]:
+    """How long each person has helped in each tier, counted from the history alone: what is said of them, and what ends
+    with the tier and with the incident. Only entries whose time was never corrected say when it was."""
+    inside, total = dict[tuple[int, str], int](), dict[tuple[int, str], int]()
+
+    def out(place: tuple[int, str], at: int) -> None:
+        total[place] = total.get(place, 0) + max(0, at - inside.pop(place))
+
+    moved = {event.facts["target"]: event.facts["to"] for event in world.events if event.kind == "corrected"}
+    for event in world.events:
+        at, facts = moved.get(event.seq, event.at), event.facts
+        if event.kind == "support":
+            for place in [(facts["tier"], person) for person in facts["people"]]:
+                if facts["status"] == "joined":
+                    inside[place] = at
+                elif facts["status"] == "released":
+                    out(place, at)
+        if event.kind == "tier" and not facts["open"]:
+            for place in [place for place in inside if place[0] == facts["tier"]]:
+                out(place, at)
+        if event.kind in ("closed", "cancelled", "merged_into"):
+            for place in list(inside):
+                out(place, event.at)
+    for place in list(inside):
+        out(place, world.now)
+    return total
+
+
+@settings(max_examples=80)
+@anything
+def test_the_minutes_of_those_who_help_are_counted_once(opening: Opening, drawn: list[Move]) -> None:
+    """Across ends of a tier, closing, reopening and merging: nothing is lost, nothing is counted twice, none runs on."""
+
+    def look(world: World, turn: Turn | None) -> None:
+        state, counted = world.state, helped(world)
+        for tier in support.TIERS:
+            for person, marks in support.marks_of(state, tier).items():
+                assert support.given(marks, world.now) == counted.get((tier, person), 0)
+                assert [mark.at for mark in marks] == sorted(mark.at for mark in marks)
+                if not state.holds(f"tier:{tier}"):
+                    assert marks[-1].status != "joined"
+                    assert support.standing(state, tier, person) == ""
+
+    live(opening, drawn, look)
+
+
 def changed_level(world: World, by: int) -> Turn:
     """The turn in which the level is raised (-1) or lowered (+1); the world itself stays as it is."""
     assert world.state.level
@@ -217,6 +264,7 @@ def test_the_worlds_reach_what_they_should() -> None:
         world = live(opening, drawn)
         seen.update(world.kinds())
         seen.update(row.state for row in world.rows.values())
+        seen.update(event.facts["status"] for event in world.events if event.kind == "support")
         refused += world.refused
 
     explore()
@@ -233,6 +281,7 @@ def test_the_worlds_reach_what_they_should() -> None:
         "called_out",
     } <= seen
     assert {"contact_asked", "contact_failed", "step_withdrawn", "step_overdue", "deactivated", "suggested"} <= seen
+    assert {"tier", "support", *SUPPORT_MOVES} <= seen
 
 
 def test_a_state_without_history_is_empty() -> None:

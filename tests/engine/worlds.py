@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from incidents.engine.decide import Act
 from incidents.engine.ledger import FIRED, PENDING
-from incidents.engine.lifecycle import CLOSED, OUTCOMES, REPORTED, Refusal
+from incidents.engine.lifecycle import CLOSED, OUTCOMES, REPORTED, SUPPORT_MOVES, Refusal
 from incidents.engine.plan import Cadence, Due, Gate, Ladder, Option, Plan, Rule, RuleSet, compile
 from incidents.engine.state import dump
+from incidents.engine.support import standing
 from incidents.engine.turn import Turn
 from tests.engine.kit import LIBRARY, MINUTE, RESPONSES, T0, Desk, do, plan, repeat, rule, stages, step
 
@@ -110,7 +111,7 @@ Move = tuple[str, int, int, int, bool]
 def act_of(world: World, name: str, a: int, b: int, now: int) -> Act:
     """The move as an act about what is there now."""
     verb, body = ACTS[name](world, a, b)
-    at = now - (0, 0, 1, 4, 12)[b % 5] * MINUTE if name in ("condition", "support") else now
+    at = now - (0, 0, 1, 4, 12)[b % 5] * MINUTE if name in ("condition", "support", "help") else now
     return Act(verb, max(at, T0), PEOPLE[(a + b) % 3], body)
 
 
@@ -175,6 +176,31 @@ def _update(world: World, a: int, b: int) -> Asked:
     return "updates", {"audience": ("agents", "customers", "leaders", "all")[a % 4], **promised}
 
 
+def _support(world: World, a: int, b: int) -> Asked:
+    """Mostly the other way round; sometimes more people for what is open already."""
+    tier = a % 2 + 1
+    opened = world.state.holds(f"tier:{tier}")
+    return "support", {"tier": tier, "open": opened if b % 3 == 0 else not opened, "people": PEOPLE[: a % 4]}
+
+
+def _help(world: World, a: int, b: int) -> Asked:
+    """Of one to three people, what mostly follows from what was said of the first, who may be one that helps already; where
+    it is not open, it opens."""
+    tier = 2 if a % 4 == 3 and world.state.holds("tier:2") else 1
+    if b % 4 < 3 and not world.state.holds("tier:1"):
+        return "support", {"tier": 1, "open": True, "people": PEOPLE}
+    inside = [person for person in PEOPLE if standing(world.state, tier, person) == "joined"]
+    first = _pick(inside or PEOPLE if a % 3 else PEOPLE, a)
+    people = (first, *(person for person in PEOPLE[: b % 3] if person != first))
+    before = standing(world.state, tier, first)
+    fits = [status for status, known in reversed(list(SUPPORT_MOVES.items())) if before in known]
+    return "support/people", {
+        "tier": tier,
+        "people": people if b % 4 == 3 else people[:1],
+        "status": _pick(SUPPORT_MOVES if b % 5 == 4 else fits, a // 3),
+    }
+
+
 def _list(world: World, a: int, b: int) -> Asked:
     return "list", {"list": ("sheets", "callbacks")[a % 2], "change": ("add", "settle")[b % 2], "items": a % 3 + 1}
 
@@ -191,7 +217,8 @@ ACTS: Mapping[str, Callable[[World, int, int], Asked]] = {
     "condition": _condition,
     "step": _step,
     "add step": lambda w, a, b: ("steps", {"group": "G-TECH", **({"due_in": (a + 1) * 5 * MINUTE} if b % 2 else {})}),
-    "support": lambda w, a, b: ("support", {"tier": a % 2 + 1, "open": not w.state.holds(f"tier:{a % 2 + 1}")}),
+    "support": _support,
+    "help": _help,
     "promise": _promise,
     "answer": lambda w, a, b: (
         "answer",
@@ -224,6 +251,8 @@ OFTEN = (
     "promise",
     "answer",
     "answer",
+    "help",
+    "help",
 )
 RARELY = frozenset({"cancel", "merge", "close"})
 GAPS = (0, 0, 1, 2, 3, 5, 7, 16, 31, 61, 150)

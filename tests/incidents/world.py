@@ -109,8 +109,10 @@ def maker(api: Callable[[str], Api]) -> Make:
         case.do("leader", "acknowledge")
         if state == "false alarm":
             case.do("supervisor", "close", outcome="false-alarm", cause="A test of the lamps")
-        if state in ("responding", "ready", "stood down", "resolved"):
+        if state in ("responding", "supported", "ready", "stood down", "resolved"):
             case.do("manager" if level < 3 else "supervisor", "activate", plan=plan, level=level)
+        if state == "supported":
+            case.do("supervisor", "support", tier=1, open=True, people=["agent05", "agent07", "leader", "tech"])
         if state in ("ready", "stood down", "resolved"):
             case.done()
         if state == "stood down":
