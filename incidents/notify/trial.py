@@ -15,7 +15,9 @@ def test_letter(channel: str, address: str, site_id: int | None) -> Letter:
 
 
 def code_letter(point: ContactPoint, code: str) -> Letter:
-    said = _("Your code is %(code)s. Type it in the console under My contact points within ten minutes.") % {"code": code}
+    said = _("Your code is %(code)s. Type it in the console under My contact points within ten minutes.") % {
+        "code": code
+    }
     return _letter(point.channel, point.address, point.user.site_id, _("ContactOps code"), said)
 
 
