@@ -119,9 +119,9 @@ class Channel(models.TextChoices):
     DINGTALK = "dingtalk", _("DingTalk")
     WECOM = "wecom", _("WeCom")
     FEISHU = "feishu", _("Feishu")
-    SLACK = "slack", _("Slack")
-    TEAMS = "teams", _("Microsoft Teams")
-    TELEGRAM = "telegram", _("Telegram")
+    SLACK = "slack", "Slack"
+    TEAMS = "teams", "Microsoft Teams"
+    TELEGRAM = "telegram", "Telegram"
     WEBHOOK = "webhook", _("Webhook")
 
 

@@ -39,7 +39,7 @@ WHY: Mapping[str, Promise] = {
     "said-no": _("the gateway took the call and said no (%(said)s)"),
     "server": _("the mail server said: %(said)s"),
     "timeout": _("it did not answer in time"),
-    "connection": _("it cannot be connected to"),
+    "connection": _("the connection failed"),
     "unknown": _("it failed without saying why"),
 }
 

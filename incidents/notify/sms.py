@@ -27,7 +27,7 @@ _PLAIN = str.maketrans({
 def fitted(head: str, parts: Iterable[str], link: str) -> str:
     """The head, as much of the parts as there is room for, and the link. Head and link are whole or, in the link's case,
     left out."""
-    english = not translation.get_language().startswith("zh")
+    english = not translation.get_language().startswith("zh") and gsm_size(head) >= 0
     size, longest, enough, dots = (
         (gsm_size, GSM_LONGEST, GSM_ENOUGH, "...") if english else (unicode_size, UNICODE_LONGEST, UNICODE_ENOUGH, "…")
     )

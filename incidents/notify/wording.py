@@ -184,8 +184,8 @@ def short(notification: Notification, words: Words | None = None) -> str:
     with _as_read_by(notification.recipient):
         incident = notification.incident
         level = _("level %(level)s") % {"level": incident.level} if incident.level else ""
-        drill = _("DRILL") if incident.kind == "drill" else ""
-        head = " ".join(part for part in (drill, incident.ref, level) if part)
+        head = " ".join(part for part in (incident.ref, level) if part)
+        head = f"{DRILL}: {head}" if incident.kind == "drill" else head
         if incident.restricted:
             return sms.fitted(head, [], "")
         said = (words or Words([notification])).lines(notification)

@@ -150,7 +150,7 @@ class TestTests:
             (429, "Cannot be reached: the gateway answered HTTP 429."),
             (500, "Cannot be reached: the gateway answered HTTP 500."),
             (behaviour.hang, "Cannot be reached: it did not answer in time."),
-            (behaviour.hang_up, "Cannot be reached: it cannot be connected to."),
+            (behaviour.hang_up, "Cannot be reached: the connection failed."),
             (behaviour.answer_late, "Cannot be reached: it did not answer in time."),
         ],
     )

@@ -35,7 +35,7 @@ LINKS = st.one_of(
 @example(language="en", ref="INC-2026-0042", level="level 2", parts=["€" * 220], link="")
 @example(language="zh-hans", ref="DRL-2026-0042", level="2 级", parts=["👷" * 220], link="https://c.example/i/")
 def test_any_words_fit(language: str, ref: str, level: str, parts: list[str], link: str) -> None:
-    head = " ".join(filter(None, ("DRILL", ref, level)))
+    head = " ".join(filter(None, (ref, level)))
     with translation.override(language):
         text = sms.fitted(head, parts, link)
     if language == "en":
@@ -82,9 +82,11 @@ def test_headline_first(notification: Notification) -> None:
 
 def test_a_drill_says_so_before_anything_else(notification: Notification) -> None:
     ref = notification.incident.ref
-    assert read(notification, kind="drill", level=None).startswith(f"DRILL {ref}: Power cut")
+    assert read(notification, kind="drill", level=None).startswith(f"DRILL / 演练: {ref}: Power cut")
     notification.recipient.language = "zh-hans"
-    assert read(notification, kind="drill").partition(ref)[0].strip()
+    text = read(notification, kind="drill")
+    assert text.startswith(f"DRILL / 演练: {ref}")
+    assert sms.unicode_size(text) < 70
 
 
 def test_of_a_restricted_incident_the_reference_and_the_level_only(notification: Notification) -> None:
