@@ -5,6 +5,7 @@ import http.client
 import os
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def session(stage: RealStack, username: str) -> str:
         "from django.contrib.sessions.backends.db import SessionStore;"
         "from contactops.accounts.models import User;"
         f"u = User.objects.get(username={username!r}); x = SessionStore();"
-        "x.update({s: str(u.pk), b: 'django.contrib.auth.backends.ModelBackend', h: u.get_session_auth_hash()});"
+        "x.update({s: str(u.pk), b: 'contactops.accounts.backends.PersonBackend', h: u.get_session_auth_hash()});"
         "x.create(); print(x.session_key)"
     )
     if username not in _sessions:
@@ -65,13 +66,30 @@ def health(stage: RealStack) -> str:
         connection.close()
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DATA_DIR as the first start leaves it, made once and copied."""
+    directory = tmp_path_factory.mktemp("prepared") / "data"
+    answer = python("manage.py", "prepare", "--demo", directory=directory, timeout=500)
+    assert answer.returncode == 0, answer.stderr
+    return directory
+
+
+@pytest.fixture
+def data(prepared: Path, tmp_path: Path) -> Path:
+    subprocess.run(["cp", "--archive", prepared, tmp_path / "data"], check=True)
+    return tmp_path / "data"
+
+
 @pytest.mark.parametrize("without_broker", [False, True], ids=["with its broker", "without"])
-def test_a_row_deleted_by_hand_is_back_within_a_minute_and_told(tmp_path: Path, *, without_broker: bool) -> None:
+def test_a_row_deleted_by_hand_is_back_within_a_minute_and_told(
+    data: Path, tmp_path: Path, *, without_broker: bool
+) -> None:
     if without_broker and shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")
     broker = Broker(tmp_path) if without_broker else None
     try:
-        with stack(tmp_path / "data", **({"REDIS_URL": broker.url} if broker else {})) as stage:
+        with stack(data, **({"REDIS_URL": broker.url} if broker else {})) as stage:
             ref = stage.api("agent03").report("power-cut")
             [(pk,)] = stage.query("SELECT id FROM incidents_incident WHERE ref = %s", ref)
             before = dict(stage.query(f"{PROMISED} %s", pk))
@@ -94,9 +112,9 @@ def test_a_row_deleted_by_hand_is_back_within_a_minute_and_told(tmp_path: Path, 
             broker.stop()
 
 
-def test_without_a_worker_the_banner_is_red_within_ten_seconds(tmp_path: Path) -> None:
+def test_without_a_worker_the_banner_is_red_within_ten_seconds(data: Path) -> None:
     """The supervisor would start another one: it is held still, as its computer would be."""
-    with stack(tmp_path / "data") as stage:
+    with stack(data) as stage:
         assert eventually(lambda: stage.running.status() == 200, 60), stage.running.output()
         assert '"alarm": ""' in pulse(stage)
         worker = stage.running.pid_of("celery", "worker")
@@ -112,11 +130,11 @@ def test_without_a_worker_the_banner_is_red_within_ten_seconds(tmp_path: Path) -
         assert '"alarm": ""' in pulse(stage)
 
 
-def test_a_computer_whose_clock_is_an_hour_slow_fires_on_time(tmp_path: Path) -> None:
+def test_a_computer_whose_clock_is_an_hour_slow_fires_on_time(data: Path, tmp_path: Path) -> None:
     """Every process of the console but the database's runs an hour behind it."""
     shutil.copy(str(an_hour_back.__file__), tmp_path / "sitecustomize.py")
     path = f"{tmp_path}{os.pathsep}{BASE}"
-    with stack(tmp_path / "data", PYTHONPATH=path) as stage:
+    with stack(data, PYTHONPATH=path) as stage:
         says = "import time, datetime; print(time.time(), datetime.datetime.now().timestamp())"
         answer = python("-c", says, directory=stage.running.directory, PYTHONPATH=path)
         for slow in map(float, answer.stdout.split()):

@@ -12,7 +12,7 @@ from incidents import auditor
 from incidents.models import AuditFinding, ClockBeat, Incident, Timer
 from incidents.notify import mailbox
 from incidents.times import db_now
-from tests.helpers import Api
+from tests.helpers import Api, Clock
 from tests.pages.conftest import Browser, hidden
 
 Apis = Callable[[str], Api]
@@ -36,8 +36,8 @@ def test_health_says_what_is_wrong(browser_as: Browser) -> None:
 
 class TestWhatTheAuditorFound:
     @pytest.fixture
-    def finding(self, api: Apis) -> AuditFinding:
-        """A row was deleted by hand, and the auditor has been through."""
+    def finding(self, api: Apis, clock: Clock) -> AuditFinding:
+        """A row was deleted by hand, and the auditor has been through. The time stands still, so that no clock is silent."""
         ClockBeat.objects.create(worker="leeds-1", looked_at=db_now())
         ref = api("agent").report("power-cut")
         Timer.objects.filter(incident__ref=ref).latest("pk").delete()
