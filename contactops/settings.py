@@ -155,7 +155,9 @@ else:
         "polling_interval": 0.2,
     }
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
+# A nudge is only a hint: it is acknowledged when it is taken. Unacknowledged ones held by a worker that loses its broker
+# make kombu stumble over them and end the worker, and with it a clock.
+CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -159,6 +159,7 @@ class Stage:
         more["STATIC_ROOT"] = str(BASE / ".cache" / "faults-static")  # collected once, not for every stage
         self.console = BoundConsole(directory / "console", free_port(), **more, CONTACTOPS_CRASH_DIR=str(self.crashes))
         self._peer: subprocess.Popen[bytes] | None = None
+        self._peers = 0
         self._peer_log = directory / "peer.log"
         self.start()
         self.tokens: dict[str, str] = self.inside.ask("cast", SITES)
@@ -182,6 +183,7 @@ class Stage:
         """The peer is ours to start again; the others, `contactops.run` starts again."""
         if self._peer is None or self._peer.poll() is not None:
             worker = ("celery", "--quiet", "-A", "contactops", "worker", "--pool", "prefork", "--concurrency", "2")
+            self._peers += 1
             with self._peer_log.open("wb") as log:
                 self._peer = subprocess.Popen(
                     (sys.executable, "-W", "ignore", "-m", *worker, "--without-gossip", "--without-mingle", "-n", PEER),
@@ -191,6 +193,10 @@ class Stage:
                     stderr=log,
                     preexec_fn=processes.bound_to_this_process(),
                 )
+
+    def endings(self) -> int:
+        """How many processes have ended and were started again."""
+        return self._peers + self.console.output().count(" ended with code ")
 
     def launch(self) -> None:
         """As somebody starts it again, without waiting for anything."""

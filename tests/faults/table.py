@@ -25,11 +25,12 @@ Does = Callable[[Stage, random.Random], float]
 
 @dataclass(frozen=True)
 class Fault:
-    """`twice`: how many messages may arrive twice, because nobody can know whether they had arrived once; `long`: not for
-    the everyday suite."""
+    """`twice`: how many messages may arrive twice, because nobody can know whether they had arrived once; `ends`: whether
+    processes of the console end by it; `long`: not for the everyday suite."""
 
     does: Does
     twice: int = 0
+    ends: bool = False
     long: bool = False
 
 
@@ -137,9 +138,9 @@ ONE = POOL * IN_FLIGHT
 ALL = WORKERS * ONE
 
 FAULTS = {
-    "kill worker": Fault(kill_worker, twice=ONE),
-    "kill web": Fault(kill_web),
-    "kill all": Fault(kill_all, twice=ALL, long=True),
+    "kill worker": Fault(kill_worker, twice=ONE, ends=True),
+    "kill web": Fault(kill_web, ends=True),
+    "kill all": Fault(kill_all, twice=ALL, ends=True, long=True),
     "pause worker": Fault(pause_worker, twice=ONE, long=True),
     "flush redis": Fault(flush_redis),
     "stop redis": Fault(stop_redis),
@@ -151,9 +152,9 @@ FAULTS = {
     "gateway says 500": Fault(gateway("says 500")),
     "gateway says 451": Fault(gateway("says 451")),
     "gateway late": Fault(gateway("late"), twice=2 * ALL),  # each process tries at most twice in that time
-    "crash after_claim": Fault(crash("after_claim")),
-    "crash after_commit": Fault(crash("after_commit"), twice=ONE),  # a whole worker may end
-    "crash before_send": Fault(crash("before_send")),
-    "crash after_send": Fault(crash("after_send"), twice=IN_FLIGHT),
-    "crash before_mark": Fault(crash("before_mark"), twice=IN_FLIGHT),
+    "crash after_claim": Fault(crash("after_claim"), ends=True),
+    "crash after_commit": Fault(crash("after_commit"), twice=ONE, ends=True),  # a whole worker may end
+    "crash before_send": Fault(crash("before_send"), ends=True),
+    "crash after_send": Fault(crash("after_send"), twice=IN_FLIGHT, ends=True),
+    "crash before_mark": Fault(crash("before_mark"), twice=IN_FLIGHT, ends=True),
 }

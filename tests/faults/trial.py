@@ -90,6 +90,7 @@ def run(stage: Stage, name: str, fault: Fault, seed: int, promises: int = PROMIS
     began, chance = time.monotonic(), random.Random(f"{name} {seed}")
     assert SITES >= PROMISES + REPORTS
     stage.ready()
+    endings = stage.endings()
     promised = stage.inside.ask("promises", chance.getrandbits(32), promises, SPREAD_S)
     reporters = Reporters(stage, chance.getrandbits(32))
     reporters.start()
@@ -103,6 +104,8 @@ def run(stage: Stage, name: str, fault: Fault, seed: int, promises: int = PROMIS
     result = after.result(name, seed)
     if not in_time:
         result.wrong.append(f"not done after {PATIENCE_S:.0f} s: {stage.output()}")
+    if not fault.ends and stage.endings() != endings:
+        result.wrong.append(f"a process ended that nobody had killed: {stage.output()}")
     result.seconds = time.monotonic() - began
     stage.inside.ask("forget")
     stage.mail.inbox.forget()
