@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
 from contactops.errors import DomainError
@@ -51,6 +51,8 @@ def judge(rules: Sequence[WarningRule], fresh: Mapping[Metric, Figures], now: da
     WarningRule.objects.bulk_update([one.rule for one in moved], STATE)
     opened = [warning for one in done for warning in one.opened(now)]
     Warning.objects.bulk_create(opened, ignore_conflicts=True)
+    if late:
+        _open_again(opened, now)
     over = [one.rule.pk for one in done if one.was_over]
     if over:
         when = Coalesce(Subquery(WarningRule.objects.filter(pk=OuterRef("rule")).values("moved_at")), now)
@@ -58,6 +60,16 @@ def judge(rules: Sequence[WarningRule], fresh: Mapping[Metric, Figures], now: da
         Warning.objects.filter(rule__in=over, state=OPEN).exclude(over_at=None).update(state=CLEARED)
     if any(one.told for one in done):
         hints.board_changed()
+
+
+def _open_again(opened: Sequence[Warning], now: datetime) -> None:
+    """A crossing that was warned of before its rule was switched off or changed, and that goes on, warns again."""
+    same = Q(pk__in=())
+    for warning in opened:
+        same |= Q(rule=warning.rule_id, since=warning.since)
+    others = Exists(Warning.objects.filter(rule=OuterRef("rule"), state=OPEN))
+    closed = Warning.objects.filter(same, ~others, state=CLEARED, rule__holds=True)
+    closed.update(state=OPEN, over_at=None, changed_at=now)
 
 
 def _is_read_anew(rule: WarningRule, figures: Figures) -> bool:

@@ -19,6 +19,7 @@ from incidents.engine.plan import LEVELS
 from incidents.models import Feed, WarningRule
 from incidents.models.incident import SEES_ALL
 from incidents.models.signals import DIRECTIONS, FAMILIES
+from incidents.times import db_now
 from incidents.verbs import WARNING_CALLS, WARNING_VERBS
 from incidents.views import doors
 from incidents.views.filters import Choices
@@ -38,7 +39,7 @@ def warnings(request: Request) -> HttpResponse:
 
 
 def _show(request: Request, sent: Sent | None = None) -> HttpResponse:
-    user, now = request.user, request.look.now
+    user, now = request.user, db_now()
     found = warned.page(user, now)
     context = {
         "page": found,

@@ -166,16 +166,18 @@ def test_a_good_copy_of_every_row_is_taken(rows: dict[type[Model], Model], cast:
         changed: dict[str, Any] = {}
         for constraint in model._meta.constraints:
             if isinstance(constraint, UniqueConstraint):
-                changed[constraint.fields[-1]] = {
+                last = constraint.fields[-1]
+                field = next(one.attname for one in model._meta.concrete_fields if one.name == last)
+                changed[field] = {
                     "client_key": uuid.uuid4(),
                     "year": 1999,
                     "seq": 900,
                     "number": 9,
                     "at": NOON,
                     "since": NOON,
-                    "rule": WarningRule.objects.exclude(pk=rows[WarningRule].pk)[0],
-                    "incident": other,
-                }.get(constraint.fields[-1], "another")
+                    "rule_id": WarningRule.objects.exclude(pk=rows[WarningRule].pk)[0].pk,
+                    "incident_id": other.pk,
+                }.get(field, "another")
         changed |= {name: f"{name}-2" for owner, name in UNIQUE_FIELDS if owner is model}
         copied(row, changed).save(force_insert=True)
 
