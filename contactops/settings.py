@@ -155,7 +155,7 @@ else:
         "polling_interval": 0.2,
     }
 CELERY_TASK_IGNORE_RESULT = True
-# A nudge is only a hint: it is acknowledged when it is taken. Unacknowledged ones held by a worker that loses its broker
+# Only housekeeping goes through the broker: it is acknowledged when it is taken. Unacknowledged ones held by a worker that loses its broker
 # make kombu stumble over them and end the worker, and with it a clock.
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -39,6 +39,13 @@ def make_cases(stack: RealStack) -> Cases:
         supervisor.do(ref, "command", commander="supervisor")
         supervisor.do(ref, "updates", audience="agents", text=PASTE)
         supervisor.do(ref, "notes", text=PASTE)
+    helpers = ["leader", *(f"agent{n:02}" for n in range(1, 41))]
+    supervisor.do(responding, "support", tier=1, open=True, people=helpers)
+    supervisor.do(responding, "support/people", tier=1, status="confirmed", people=helpers[8:], note=LONG)
+    supervisor.do(responding, "support/people", tier=1, status="joined", people=helpers[16:])
+    supervisor.do(responding, "support/people", tier=1, status="released", people=helpers[30:])
+    supervisor.do(responding, "support/people", tier=1, status="declined", people=helpers[2:4], note=PASTE[:400])
+    supervisor.do(responding, "support", tier=2, open=True)
     supervisor.do(recovering, "conditions", name="power-off", holds=False)
     supervisor.do(recovering, "conditions", name="restored", holds=True)
     director.do(recovering, "level/confirm")
