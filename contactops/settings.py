@@ -155,8 +155,8 @@ else:
         "polling_interval": 0.2,
     }
 CELERY_TASK_IGNORE_RESULT = True
-# Only housekeeping goes through the broker: it is acknowledged when it is taken. Unacknowledged ones held by a worker that loses its broker
-# make kombu stumble over them and end the worker, and with it a clock.
+# Only housekeeping goes through the broker: it is acknowledged when it is taken. What is unacknowledged when a worker
+# loses its broker makes kombu stumble and ends the worker, and with it a clock.
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -14,9 +14,8 @@ from tests.faults.gateways import Mood
 from tests.faults.stage import LEASE_S, TIMEOUT_S, Stage
 from tests.ops.console import eventually
 
-POOL = 2  # processes of one worker that send
-WORKERS = 2
-IN_FLIGHT = 1  # messages that one of them has handed over and not yet marked
+WORKERS = 2  # each with one thread for a channel
+IN_FLIGHT = 10  # messages that one of them claims together, hands over and then marks
 
 # Breaks and mends. Returns the instant from which promises must be kept again, in seconds since 1970: that of the fault
 # itself where somebody else can keep them all the while.
@@ -134,14 +133,13 @@ def crash(place: Place) -> Does:
     return does
 
 
-ONE = POOL * IN_FLIGHT
-ALL = WORKERS * ONE
+ALL = WORKERS * IN_FLIGHT
 
 FAULTS = {
-    "kill worker": Fault(kill_worker, twice=ONE, ends=True),
+    "kill worker": Fault(kill_worker, twice=IN_FLIGHT, ends=True),
     "kill web": Fault(kill_web, ends=True),
     "kill all": Fault(kill_all, twice=ALL, ends=True, long=True),
-    "pause worker": Fault(pause_worker, twice=ONE, long=True),
+    "pause worker": Fault(pause_worker, twice=IN_FLIGHT, long=True),
     "flush redis": Fault(flush_redis),
     "stop redis": Fault(stop_redis),
     "restart postgres": Fault(restart_postgres, twice=ALL),
@@ -151,10 +149,10 @@ FAULTS = {
     "gateway refuses": Fault(gateway_refuses, twice=ALL),  # it ends in the middle of its conversations
     "gateway says 500": Fault(gateway("says 500")),
     "gateway says 451": Fault(gateway("says 451")),
-    "gateway late": Fault(gateway("late"), twice=2 * ALL),  # each process tries at most twice in that time
+    "gateway late": Fault(gateway("late"), twice=2 * ALL),  # each tries at most twice in that time
     "crash after_claim": Fault(crash("after_claim"), ends=True),
-    "crash after_commit": Fault(crash("after_commit"), twice=ONE, ends=True),  # a whole worker may end
+    "crash after_commit": Fault(crash("after_commit"), twice=IN_FLIGHT, ends=True),  # a whole worker may end
     "crash before_send": Fault(crash("before_send"), ends=True),
-    "crash after_send": Fault(crash("after_send"), twice=IN_FLIGHT, ends=True),
+    "crash after_send": Fault(crash("after_send"), twice=1, ends=True),
     "crash before_mark": Fault(crash("before_mark"), twice=IN_FLIGHT, ends=True),
 }
