@@ -68,7 +68,7 @@ NAMES: Mapping[str, str] = {
     "stopped": N_("stopped"),
     "queued": N_("waiting to be sent"),
     "leased": N_("being sent"),
-    "handed": N_("handed to the mail server"),
+    "handed": N_("handed over"),
     "kept": N_("written to a file, not sent"),
     "delivered": N_("not seen yet"),
     "read": N_("read"),
