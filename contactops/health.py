@@ -47,6 +47,8 @@ SELECT app_now(),
        extract(epoch FROM app_now() - (SELECT max(ended_at) FROM incidents_auditround)),
        (SELECT count(*) FROM open),
        (SELECT count(*) FROM open WHERE unseen),
+       EXISTS (SELECT FROM incidents_warning WHERE state = 'open')
+           OR EXISTS (SELECT FROM incidents_feed WHERE enabled AND last_seen_at < app_now() - stale_after),
        (SELECT prosrc FROM pg_proc WHERE oid = 'app_now()'::regprocedure)
 """
 
@@ -56,8 +58,8 @@ class Look:
     """What one query saw; seconds, or None where there is nothing. `moved`: changes with every event and every try to
     deliver, with every warning and every limit that was crossed; `stuck`: how many incidents the clocks cannot settle
     although something is due in them; `last_audit_s`: since a round of the auditor ended; `findings`: what it found and
-    nobody has seen, or nothing has put right; `unseen`: the former alone; `plain`: app_now() is the database's own
-    clock."""
+    nobody has seen, or nothing has put right; `unseen`: the former alone; `warns`: a figure is beyond its limit somewhere,
+    or a feed is silent; `plain`: app_now() is the database's own clock."""
 
     now: datetime
     moved: str
@@ -68,6 +70,7 @@ class Look:
     last_audit_s: float | None
     findings: int
     unseen: int
+    warns: bool
     plain: bool
 
     @property
@@ -92,14 +95,14 @@ class Look:
     @property
     def etag(self) -> str:
         """While it is the same, no page could have changed."""
-        return f'"{self.moved}-{self.alarm}"'
+        return f'"{self.moved}-{self.alarm}-{"warns" if self.warns else ""}"'
 
 
 def look() -> Look:
     """One query."""
     with connection.cursor() as cursor:
         cursor.execute(_LOOK, [RESTING_S])
-        now, moved, last, due, outbox, stuck, audit, findings, unseen, body = cursor.fetchone()
+        now, moved, last, due, outbox, stuck, audit, findings, unseen, warns, body = cursor.fetchone()
     return Look(
         now=now,
         moved=moved,
@@ -110,6 +113,7 @@ def look() -> Look:
         last_audit_s=_seconds(audit),
         findings=findings,
         unseen=unseen,
+        warns=warns,
         plain=body.strip() == PLAIN_CLOCK,
     )
 

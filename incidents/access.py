@@ -266,6 +266,8 @@ def _makes_sense(incident: Incident, verb: str) -> bool:
         return not state.holds("stood_down")
     if verb == "cadence":
         return state.holds("activated") and not state.holds("stood_down")
+    if verb == "call-out":
+        return any(activation.n for activation in state.live_activations)
     if verb == "hand-over":
         return any(state.holds(f"{fact}:{ladder}") for ladder in state.callouts for fact in ("callout", "held"))
     if verb == "reopen":

@@ -56,6 +56,7 @@ HOST_CLOCK = {
     "incidents/templatetags/frame_tags.py": "the same",
     "incidents/templatetags/incident_tags.py": "whether a time is today’s and needs no date",
     "contactops/live.py": "whether a session has run out, as Django has it",
+    "plans/models.py": "when a shift was entered and a calendar key made, for people to read",
     "incidents/models/replies.py": "when an answer to a repeated call was kept; it is thrown away after a week",
 }
 

@@ -152,7 +152,7 @@ class Helping(Part):
     note = serializers.CharField(allow_blank=True)
 
 
-class Support(serializers.Serializer):
+class SupportTier(serializers.Serializer):
     """One tier: how many were asked, confirmed, came and went, and each by name."""
 
     tier = serializers.IntegerField(source="n")
@@ -205,7 +205,7 @@ class Detail(serializers.Serializer):
     merged_into = serializers.SerializerMethodField()
     steps = Step(many=True)
     impact = Impact()
-    support = Support(many=True)
+    support = SupportTier(many=True)
     allowed = serializers.ListField(child=serializers.CharField())
 
     def get_outcome(self, room: Room) -> str | None:
@@ -328,7 +328,7 @@ class Promise(serializers.Serializer):
         return seconds(view.timer.system_late)
 
 
-class Reason(serializers.Serializer):
+class PromiseReason(serializers.Serializer):
     """Why a promise exists: its rule, the clock that runs for it and the entry of the timeline that began it."""
 
     rule = serializers.CharField()
@@ -354,7 +354,7 @@ class LedgerRow(Promise):
     subject = serializers.CharField(source="timer.subject")
     n = serializers.IntegerField(source="timer.n")
     kept = serializers.CharField()
-    why = Reason()
+    why = PromiseReason()
 
 
 class NotificationRow(serializers.ModelSerializer):

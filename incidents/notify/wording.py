@@ -153,10 +153,13 @@ def mail(notification: Notification, words: Words | None = None) -> tuple[str, s
         drill = [DRILL] if incident.kind == "drill" else []  # before anything else
         title = [] if incident.restricted else [incident.title]  # what leaves the console cannot be taken back
         said = (words or Words([notification])).lines(notification)
-        tap = [_("Open this and press the button if you have it: %(link)s") % {"link": links.of(notification)}]
-        called = tap if notification.ladder else []
+        called = [_tap(notification)] if notification.ladder else []
         body = "\n".join([*drill, *title, "", *said, *called, "", reported, _address(incident)])
         return subject(notification), body
+
+
+def _tap(notification: Notification) -> str:
+    return _("Open this and press the button if you have it: %(link)s") % {"link": links.of(notification)}
 
 
 def digest(notifications: Sequence[Notification], words: Words) -> tuple[str, str]:

@@ -18,7 +18,7 @@ def overview(request: Request) -> HttpResponse:
     found = boards.overview(request.user, filters.as_q(), request.look.now, looked_at(request))
     context = {
         "overview": found,
-        "strip": warned.strip(request.user, filters.site, found.now),
+        "strip": warned.strip(request.user, filters.site, found.now) if request.look.warns else None,
         "filters": filters,
         "address": filters.address,
         "now": found.now,

@@ -25,7 +25,7 @@ def board(request: Request) -> HttpResponse:
         "board": found,
         "filters": filters,
         "address": filters.address,
-        "strip": warned.strip(request.user, filters.site, found.now),
+        "strip": warned.strip(request.user, filters.site, found.now) if request.look.warns else None,
         "can_take_up": Right.HANDLE in access.rights(request.user),
         "now": found.now,
     }

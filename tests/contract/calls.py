@@ -46,8 +46,10 @@ class Stage:
         if "{promise}" in path:
             number = self.case.promise("update-leaders")["id"]
             found["promise"] = str(number)
+        if "{feed}" in path:
+            found["feed"] = "monitoring"
         if "{warning}" in path:
-            found["warning"] = str(self.warning.pk)
+            found["warning"] = str(self.case.warning)
         if "{letter}" in path:
             found["letter"] = str(self.case.letter_to(self.change.by).pk)
         if "{shift}" in path:
@@ -56,14 +58,6 @@ class Stage:
             newest = SwapRequest.objects.order_by("pk").last()
             found["swap"] = str(newest.pk if newest else 0)
         return found
-
-    @property
-    def warning(self) -> Warning:
-        """The open one, at Leeds; made when it is first asked for."""
-        rule, now = WarningRule.objects.get(metric="complaints-last-hour"), db_now()
-        said = {"metric": rule.metric, "direction": "above", "limit": 5, "held_for": timedelta(), "value": 7}
-        known = {"since": now, "opened_at": now, "changed_at": now, **said}
-        return Warning.objects.get_or_create(rule=rule, defaults=known)[0]
 
     @property
     def path(self) -> str:
@@ -149,7 +143,7 @@ CHANGES: Mapping[str, Change] = {
         *("support/people", "supervisor", "supported"), tier=1, people=["agent07"], status="joined", note="Speaks Welsh"
     ),
     "support/people: a group": verb(
-        *("support/people", "supervisor", "supported"), tier=1, group="G-TECH", people=["agent04"], status="asked"
+        *("support/people", "supervisor", "supported"), tier=1, group="G-LOG", people=["agent04"], status="asked"
     ),
     "support/people: oneself": Change(
         "incidents/{ref}/support/people/",
@@ -184,7 +178,7 @@ CHANGES: Mapping[str, Change] = {
         201,
     ),
     "signals/alertmanager": Change(
-        "signals/alertmanager/monitoring/", ALERTS, "supervisor", "reported", inputs.Alertmanager, "taken", 201
+        "signals/alertmanager/{feed}/", ALERTS, "supervisor", "reported", inputs.Alertmanager, "taken", 201
     ),
     "warnings/watch": Change("warnings/{warning}/watch/", {}, answers="warning"),
     "warnings/dismiss": Change(
@@ -224,4 +218,13 @@ def stage(name: str, make: Make, api: Callable[[str], Api]) -> Stage:
         case = make(change.state, level=4 if change.state == "ready" else 3)
     if "<other>" in change.body.values():
         case.other = api("agent05").report("power-cut", summary="The other one")
+    if "{warning}" in change.path:
+        case.warning = open_warning().pk
     return Stage(change, case, api)
+
+
+def open_warning() -> Warning:
+    """One at Leeds."""
+    rule, now = WarningRule.objects.get(metric="complaints-last-hour"), db_now()
+    said = {"metric": rule.metric, "direction": "above", "limit": 5, "held_for": timedelta(), "value": 7}
+    return Warning.objects.create(rule=rule, since=now, opened_at=now, changed_at=now, **said)

@@ -423,7 +423,7 @@ def test_signing_in_has_its_fields(db: None) -> None:
 def test_health_and_metrics(db: None) -> None:
     answer = Client().get("/healthz")
     assert answer.status_code in (200, 503)
-    assert set(answer.json()) == words("status database clock oldest_due_s oldest_outbox_s stuck broker")
+    assert set(answer.json()) == words("status database clock oldest_due_s oldest_outbox_s stuck audit broker")
     assert {"alive", "last_look_s"} <= set(answer.json()["clock"])
     metrics = Client().get("/metrics")
     assert metrics["Content-Type"].startswith("text/plain")

@@ -12,11 +12,10 @@ from django.test import Client
 
 from contactops.accounts.models import Gateway, User
 from contactops.errors import NotAllowed
-from incidents.models import Warning, WarningRule
-from incidents.times import db_now
 from incidents.verbs import PROMISE_VERBS, VERBS
 from plans import services as plans
 from plans.models import Group, Membership, PlanRevision, Shift
+from tests.contract.calls import open_warning
 from tests.helpers import Api, report_body
 from tests.incidents.world import Case, Make, maker, undone
 
@@ -250,26 +249,19 @@ def change_channels(address: str) -> Try:
     return attempt
 
 
-def warning() -> Warning:
-    """One that is open, at Leeds."""
-    rule, now = WarningRule.objects.get(metric="complaints-last-hour"), db_now()
-    said = {"metric": rule.metric, "direction": "above", "limit": 5, "held_for": timedelta(), "value": 7}
-    return Warning.objects.create(rule=rule, since=now, opened_at=now, changed_at=now, **said)
-
-
 def warnings(world: World, username: str) -> int:
     """Somebody who is told of it sees it; for the others there is none."""
-    seen = warning().pk
+    seen = open_warning().pk
     answer = world.api(username).client.get("/api/v1/warnings/").json()
     return 200 if seen in [row["id"] for row in answer["results"]] else 404
 
 
 def decide(name: str, /, **body: Any) -> Try:
-    return lambda world, username: post(f"warnings/{warning().pk}/{name}/", body)(world, username)
+    return lambda world, username: post(f"warnings/{open_warning().pk}/{name}/", body)(world, username)
 
 
 def report_warning(world: World, username: str) -> int:
-    return post("reports/", report_body("general-emergency", site="leeds", warning=warning().pk))(world, username)
+    return post("reports/", report_body("general-emergency", site="leeds", warning=open_warning().pk))(world, username)
 
 
 def settings_form(address: str, **body: Any) -> Try:

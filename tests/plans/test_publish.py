@@ -245,6 +245,7 @@ class TestTheDatabase:
     def test_every_constraint_has_its_test(self) -> None:
         text = Path(__file__).read_text() + (Path(__file__).parent.parent / "accounts" / "test_people.py").read_text()
         text += (Path(__file__).parent / "test_roster.py").read_text()
+        text += (Path(__file__).parent.parent / "pages" / "test_channels.py").read_text()
         models = [model for app in ("plans", "accounts") for model in apps.get_app_config(app).get_models()]
         names = {constraint.name for model in models for constraint in model._meta.constraints}
         assert {name for name in names if f'"{name}"' not in text} == set()

@@ -175,7 +175,7 @@ def test_a_good_copy_of_every_row_is_taken(rows: dict[type[Model], Model], cast:
                     "number": 9,
                     "at": NOON,
                     "since": NOON,
-                    "rule_id": WarningRule.objects.exclude(pk=rows[WarningRule].pk)[0].pk,
+                    "rule_id": WarningRule.objects.exclude(pk__in=Warning.objects.values("rule"))[0].pk,
                     "incident_id": other.pk,
                 }.get(field, "another")
         changed |= {name: f"{name}-2" for owner, name in UNIQUE_FIELDS if owner is model}
