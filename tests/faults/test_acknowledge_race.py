@@ -1,4 +1,5 @@
-"""No message of a call-out is queued, and none is sent, once its answer has been written."""
+"""No message of a call-out is queued, and none is sent, once its answer has been written. `make faults` tries it two
+thousand times."""
 
 import time
 
@@ -23,9 +24,3 @@ def plays(trials: int, seed: int) -> None:
 
 def test_an_answer_against_the_next_call() -> None:
     plays(200, seed=1)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(2400)
-def test_an_answer_against_the_next_call_two_thousand_times() -> None:
-    plays(2000, seed=2)
