@@ -7,6 +7,7 @@ nobody but its own.
 
 import logging
 import random
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Sequence
@@ -67,15 +68,16 @@ def _due(now: datetime) -> Q:
     return Q(state=QUEUED, next_try_at__lte=now) | Q(state=LEASED, leased_until__lte=now)
 
 
-def deliver_due(*channels: str) -> int:
-    """Send what is waiting on these channels, or on all, first notices ahead of reminders. Returns how many messages were
-    handed over."""
-    return sum(_deliver(channel) for channel in channels or waiting_channels())
+def deliver_due(*channels: str, stopping: threading.Event | None = None) -> int:
+    """Send what is waiting on these channels, or on all, first notices ahead of reminders; what has been claimed is
+    finished before it stops. Returns how many messages were handed over."""
+    stopping = stopping or threading.Event()
+    return sum(_deliver(channel, stopping) for channel in channels or waiting_channels())
 
 
-def _deliver(channel: str) -> int:
+def _deliver(channel: str, stopping: threading.Event) -> int:
     handed, size, lease = 0, SIZE, uuid.uuid4()
-    while True:
+    while not stopping.is_set():
         looked_at, parcels = _claim(channel, lease, size)
         crash.here("after_claim")
         began = time.monotonic()
@@ -87,7 +89,8 @@ def _deliver(channel: str) -> int:
         _give_back(parcels[len(outcomes) :], lease)
         _tell(looked_at)
         if not looked_at:
-            return handed
+            break
+    return handed
 
 
 def _tell(messages: Iterable[Notification]) -> None:

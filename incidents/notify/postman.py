@@ -54,8 +54,9 @@ class Postman(threading.Thread):
         for channel in delivery.waiting_channels():
             going = self.rounds.get(channel)
             if going is None or not going.is_alive():
-                self.rounds[channel] = threading.Thread(target=_round, args=(channel,), name=channel, daemon=True)
-                self.rounds[channel].start()
+                begun = threading.Thread(target=_round, args=(channel, self.stopping), name=channel, daemon=True)
+                begun.start()
+                self.rounds[channel] = begun
 
     def _listen(self) -> None:
         if self.ear is None:
@@ -76,10 +77,10 @@ class Postman(threading.Thread):
         connection.close()
 
 
-def _round(channel: str) -> None:
+def _round(channel: str, stopping: threading.Event) -> None:
     """Until nothing waits on this channel any more. What goes wrong is tried again with the next round."""
     try:
-        delivery.deliver_due(channel)
+        delivery.deliver_due(channel, stopping=stopping)
     except (DatabaseError, InterfaceError) as error:
         log.warning("a round of %s lost the database (%s)", channel, error)
     except Exception:
@@ -89,7 +90,8 @@ def _round(channel: str) -> None:
 
 
 class PostmanStep(bootsteps.StartStopStep):
-    """Starts the postman with the worker, before and without the broker, and stops it with the worker."""
+    """Starts the postman with the worker, before and without the broker, and stops it with the worker, after what it has
+    just claimed."""
 
     requires = {"celery.worker.components:Pool"}  # a process that has threads should not fork
 
@@ -103,6 +105,7 @@ class PostmanStep(bootsteps.StartStopStep):
     def stop(self, worker: Any) -> None:
         if self.postman:
             self.postman.stop()
-            self.postman.join(timeout=3)
+            for thread in (self.postman, *self.postman.rounds.values()):
+                thread.join(timeout=3)
 
     terminate = stop
