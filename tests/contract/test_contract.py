@@ -458,7 +458,7 @@ class TestSchema:
     def test_every_call_is_in_it(self, schema: Any) -> None:
         for change in CHANGES.values():
             path = re.sub(r"steps/[^/]+/\w+/", "steps/{}/{}/", change.path)
-            path = re.sub(r"(promises|notifications|swaps)/({\w+})/\w+/", r"\1/{}/{}/", path)
+            path = re.sub(r"(promises|notifications|swaps|warnings)/({\w+})/\w+/", r"\1/{}/{}/", path)
             assert "post" in shape(schema)[re.sub("{\\w*}", "{}", f"/api/v1/{path}")], change.path
         for path in ("reports/{}/", "incidents/", "incidents/{}/", "incidents/{}/timeline/", "incidents/{}/promises/"):
             assert "get" in shape(schema)[f"/api/v1/{path}"]
