@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg2
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 from django.db.models import Count, Exists, Min, OuterRef, Q
 from django.db.models.fields.json import KT
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 EVERY = timedelta(seconds=30)  # one round over all workers; what is deleted just behind it is found by the next
 PAGE = 200
 LOOK_AGAIN_S = 5.0
-LEASE_TWICE = timedelta(seconds=60)  # a lease lasts a minute: past its end by another one, nobody took it over
+LEASE_TWICE = timedelta(seconds=2 * settings.NOTIFY_LEASE_S)  # so long past its end nobody has taken it over
 PAST_EXPIRY = timedelta(seconds=60)  # a message that expired so long ago should have been set aside
 
 Place = tuple[int, str, str]  # incident, kind, key

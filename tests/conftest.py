@@ -1,8 +1,10 @@
 """The cast, the clock and the clients. The demo organisation and the plan library are loaded once per database."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,9 @@ from rest_framework.test import APIClient
 
 from contactops.accounts.models import User
 from tests.helpers import Api, Clock
-from tests.ops.console import Console, console
+from tests.ops.console import Console, console, python
+from tests.record.mailserver import MailServer, mail_server
+from tests.record.sink import Sink, http_sink
 from tests.stories.real import RealStack
 
 
@@ -86,3 +90,32 @@ def stack(running: Console) -> RealStack:
 @pytest.fixture
 def minutes() -> Callable[[float], timedelta]:
     return lambda count: timedelta(minutes=count)
+
+
+@pytest.fixture
+def server(settings: Any) -> Iterator[MailServer]:
+    """A mail server, and the product told to send there."""
+    with mail_server(settings) as it:
+        yield it
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    """A web server that answers as a test wishes."""
+    with http_sink() as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DATA_DIR as the first start leaves it, made once and copied."""
+    directory = tmp_path_factory.mktemp("prepared") / "data"
+    answer = python("manage.py", "prepare", "--demo", directory=directory, timeout=500)
+    assert answer.returncode == 0, answer.stderr
+    return directory
+
+
+@pytest.fixture
+def data(prepared: Path, tmp_path: Path) -> Path:
+    subprocess.run(["cp", "--archive", prepared, tmp_path / "data"], check=True)
+    return tmp_path / "data"

@@ -6,9 +6,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contactops.api import IDEMPOTENCY_KEY, View, caller
+from contactops.idempotency import once
 from incidents import channels, contacts, inputs
 from incidents.api import outputs
-from incidents.api.idempotency import once
 
 
 class Contact(serializers.Serializer):

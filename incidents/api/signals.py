@@ -12,9 +12,9 @@ from rest_framework.response import Response
 
 from contactops.api import IDEMPOTENCY_KEY, Pages, View, caller
 from contactops.errors import NotFound
+from contactops.idempotency import once
 from incidents import access, inputs, intake, warned
 from incidents.api import outputs
-from incidents.api.idempotency import once
 from incidents.models import Warning
 from incidents.models.signals import WARNING_STATES
 from incidents.verbs import WARNING_CALLS, WARNING_VERBS, arguments

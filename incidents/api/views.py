@@ -15,9 +15,9 @@ from rest_framework.serializers import Serializer
 
 from contactops.api import IDEMPOTENCY_KEY, Pages, View, caller
 from contactops.errors import NotFound
+from contactops.idempotency import once
 from incidents import access, helpers, inputs, promised, reporting, selectors, services, summaries
 from incidents.api import outputs
-from incidents.api.idempotency import once
 from incidents.engine import lifecycle
 from incidents.engine.ledger import PENDING
 from incidents.models import Incident

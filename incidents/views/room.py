@@ -203,7 +203,7 @@ class RoomPage:
             "audiences": self._audiences(),
             "delays": _delays(),
             "rhythms": _rhythms(),
-            "cadence_choices": _named([who for who in AUDIENCES if who in dict(self._audiences()) or who == "leaders"]),
+            "cadence_choices": [choice for choice in self._audiences() if choice[0] in AUDIENCES],
             "outcomes": _named(("resolved", "false-alarm")),
             "condition_choices": [(one.name, one.words) for one in self.room.conditions],
             "holds_choices": [("true", _("so")), ("false", _("over"))],

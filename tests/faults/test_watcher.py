@@ -5,7 +5,6 @@ import http.client
 import os
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -64,21 +63,6 @@ def health(stage: RealStack) -> str:
         return connection.getresponse().read().decode()
     finally:
         connection.close()
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A DATA_DIR as the first start leaves it, made once and copied."""
-    directory = tmp_path_factory.mktemp("prepared") / "data"
-    answer = python("manage.py", "prepare", "--demo", directory=directory, timeout=500)
-    assert answer.returncode == 0, answer.stderr
-    return directory
-
-
-@pytest.fixture
-def data(prepared: Path, tmp_path: Path) -> Path:
-    subprocess.run(["cp", "--archive", prepared, tmp_path / "data"], check=True)
-    return tmp_path / "data"
 
 
 @pytest.mark.parametrize("without_broker", [False, True], ids=["with its broker", "without"])

@@ -1,8 +1,6 @@
 """A whole drill, with every way of telling people that its plan knows: it reaches its participants and nobody else (W6)."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -10,15 +8,9 @@ from incidents.models import Notification
 from incidents.notify import delivery
 from tests.helpers import Clock
 from tests.incidents.world import Case, Make
-from tests.record.mailserver import MailServer, mail_server, subject_of
+from tests.record.mailserver import MailServer, subject_of
 
 INSIDE = {"supervisor", "leader", "director", "agent05"}
-
-
-@pytest.fixture
-def server(settings: Any) -> Iterator[MailServer]:
-    with mail_server(settings) as it:
-        yield it
 
 
 @pytest.fixture

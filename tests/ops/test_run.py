@@ -23,21 +23,6 @@ PROGRAMS = {
 COUNT = "from contactops.accounts.models import User; print('users', User.objects.count())"
 
 
-@pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A DATA_DIR as the first start leaves it, made once and copied."""
-    directory = tmp_path_factory.mktemp("prepared") / "data"
-    answer = python("manage.py", "prepare", "--demo", directory=directory, timeout=300)
-    assert answer.returncode == 0, answer.stderr
-    return directory
-
-
-@pytest.fixture
-def data(prepared: Path, tmp_path: Path) -> Path:
-    subprocess.run(["cp", "--archive", prepared, tmp_path / "data"], check=True)
-    return tmp_path / "data"
-
-
 def count_of_users(running: Console) -> str:
     answer = python("manage.py", "shell", "-v0", "-c", COUNT, directory=running.directory)
     assert answer.returncode == 0, answer.stderr

@@ -1,6 +1,6 @@
 """The page of channels: gateways are set up, tested against real servers, and never shown again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html import unescape
 from typing import Any
 
@@ -14,17 +14,11 @@ from tests.helpers import Api
 from tests.pages.conftest import Browser
 from tests.record import sink as behaviour
 from tests.record.mailserver import mail_server
-from tests.record.sink import Sink, closed_port, http_sink
+from tests.record.sink import Sink, closed_port
 
 Apis = Callable[[str], Api]
 PAGE = "/system/channels/"
 SECRET = "s3cr3t-t0k3n"
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    with http_sink() as it:
-        yield it
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """One's own contact points: added, put in order, proved with a code."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html import unescape
 from typing import Any
 
@@ -13,23 +13,11 @@ from incidents import contacts
 from incidents.notify import sms as sms_words
 from tests.helpers import Api, Clock
 from tests.pages.conftest import Browser
-from tests.record.mailserver import MailServer, mail_server
-from tests.record.sink import Sink, http_sink
+from tests.record.mailserver import MailServer
+from tests.record.sink import Sink
 
 Apis = Callable[[str], Api]
 PAGE = "/contacts/"
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    with http_sink() as it:
-        yield it
-
-
-@pytest.fixture
-def server(settings: Any) -> Iterator[MailServer]:
-    with mail_server(settings) as it:
-        yield it
 
 
 @pytest.fixture

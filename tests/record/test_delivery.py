@@ -1,7 +1,7 @@
 """What becomes of a message: sent to a real mail server that takes it, refuses it, hangs or is not there."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,6 @@ from tests.record.mailserver import MailServer, mail_server, subject_of
 
 MINUTE = timedelta(minutes=1)
 TOLD = ["leader@example.org", "supervisor@example.org"]  # by every report from the first site
-
-
-@pytest.fixture
-def server(settings: Any) -> Iterator[MailServer]:
-    with mail_server(settings) as it:
-        yield it
 
 
 @pytest.fixture

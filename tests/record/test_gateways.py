@@ -23,18 +23,6 @@ from tests.record.sink import Sink, closed_port, http_sink
 SECRET = "s3cr3t-t0k3n"
 
 
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    with http_sink() as it:
-        yield it
-
-
-@pytest.fixture
-def server(settings: Any) -> Iterator[MailServer]:
-    with mail_server(settings) as it:
-        yield it
-
-
 def letter(n: int = 1, channel: str = "webhook", address: str = "", **more: Any) -> Letter:
     given = {"subject": f"INC-{n}", "body": f"Body {n} 停电", "short": f"Short {n}", **more}
     return Letter(key=f"T-1:{n}:7:{channel}", channel=channel, address=address or f"person{n}", **given)

@@ -1,8 +1,6 @@
 """Several workers at one outbox."""
 
 import threading
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -14,14 +12,8 @@ from incidents.notify import delivery
 from incidents.notify.delivery import deliver_due
 from tests.ops.console import eventually
 from tests.record.made import incidents
-from tests.record.mailserver import MailServer, mail_server
+from tests.record.mailserver import MailServer
 from tests.record.test_delivery import TOLD, mails, states
-
-
-@pytest.fixture
-def server(settings: Any) -> Iterator[MailServer]:
-    with mail_server(settings) as it:
-        yield it
 
 
 def in_thread(results: list[int]) -> threading.Thread:
