@@ -25,5 +25,6 @@ def use_own() -> None:
     finally:
         connection.close()
     os.environ["DATABASE_URL"] = urlunsplit(given._replace(path=f"/{NAME}"))
+    os.environ["DATABASE_DIRECT_URL"] = os.environ["DATABASE_URL"]  # hints are heard in the database they are sent in
     os.environ.setdefault("LOG_LEVEL", "ERROR")
     os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
