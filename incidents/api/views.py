@@ -16,6 +16,7 @@ from rest_framework.serializers import Serializer
 from contactops.api import IDEMPOTENCY_KEY, Pages, View, caller
 from contactops.errors import NotFound
 from contactops.idempotency import once
+from contactops.reading import one_instant
 from incidents import access, helpers, inputs, promised, reporting, selectors, services, summaries
 from incidents.api import outputs
 from incidents.engine import lifecycle
@@ -31,6 +32,7 @@ def _valid(serializer: Serializer[Any]) -> dict[str, Any]:
     return arguments(serializer.validated_data)
 
 
+@one_instant()
 def _detail(incident: Incident, request: Request) -> Response:
     """The changed incident, read anew as this person may see it; of one that they only help in, their own part."""
     if not access.sees(caller(request), incident):
@@ -194,6 +196,7 @@ class PromiseVerbView(View):
 
 class TimelineView(View):
     @extend_schema(responses=outputs.listed(outputs.TimelineRow))
+    @one_instant()
     def get(self, request: Request, ref: str) -> Response:
         """The history in order, with the hash chain."""
         lines = selectors.timeline(access.incident_for(caller(request), ref))
@@ -202,6 +205,7 @@ class TimelineView(View):
 
 class PromisesView(View):
     @extend_schema(responses=outputs.listed(outputs.Promise))
+    @one_instant()
     def get(self, request: Request, ref: str) -> Response:
         """The ledger: what was promised, what fired, how late."""
         views = selectors.promises(access.incident_for(caller(request), ref))
@@ -238,6 +242,7 @@ class NotificationsView(View):
 
 class SummaryView(View):
     @extend_schema(responses=OpenApiTypes.OBJECT)
+    @one_instant()
     def get(self, request: Request, ref: str) -> Response:
         """The figures, each with the two clock points it spans."""
         return Response(summaries.summary(access.incident_for(caller(request), ref)))

@@ -10,6 +10,7 @@ from typing import Any
 
 from contactops.accounts.models import User
 from contactops.errors import DomainError
+from contactops.reading import one_instant
 from incidents import inputs, reporting, selectors, services
 from incidents.models import Incident
 from incidents.times import db_now
@@ -149,7 +150,8 @@ class Player:
             time.sleep(REST_S * self.pace)
 
     def _open(self, who: User) -> list[selectors.StepView]:
-        return [step for step in selectors.room(self._now(), who).steps if "complete" in step.allowed]
+        with one_instant():
+            return [step for step in selectors.room(self._now(), who).steps if "complete" in step.allowed]
 
     def _now(self) -> Incident:
         """The incident as it is now: others, and the clock, have gone on with it."""

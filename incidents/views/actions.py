@@ -21,7 +21,7 @@ from incidents.models import Incident
 from incidents.verbs import PROMISE_VERBS, STEP_VERBS, VERBS
 from incidents.views.forms import Sent, check, refused
 from incidents.views.once import once
-from incidents.views.room import show_room
+from incidents.views.room import refused_in_room
 
 Act = Callable[[Incident, dict[str, Any]], Incident]
 
@@ -99,7 +99,7 @@ def _answer(
     incident = access.incident_for(request.user, ref)
     given = check(form, serializer, request.POST)
     if isinstance(given, Sent):
-        return show_room(request, incident, given)
+        return refused_in_room(request, ref, given)
 
     def do() -> str:
         done = act(incident, given)
@@ -109,8 +109,7 @@ def _answer(
     try:
         address = once(request, do)
     except (Invalid, Conflict) as error:
-        fresh = access.incident_for(request.user, ref)
-        return show_room(request, fresh, refused(form, error, request.POST))
+        return refused_in_room(request, ref, refused(form, error, request.POST))
     return redirect(f"{address}#{place}" if place else address)
 
 

@@ -5,6 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from contactops.http import Request
+from contactops.reading import one_instant
 from incidents import access, boards, summaries, warned
 from incidents.views import doors
 from incidents.views.filters import Filters
@@ -12,6 +13,7 @@ from incidents.views.promises import looked_at
 
 
 @require_safe
+@one_instant()
 def overview(request: Request) -> HttpResponse:
     doors.require(request.user, "overview")
     filters = Filters.of(request)
@@ -27,6 +29,7 @@ def overview(request: Request) -> HttpResponse:
 
 
 @require_safe
+@one_instant()
 def summary(request: Request, ref: str) -> HttpResponse:
     """The figures, each with the two clock points it spans, and the whole history."""
     incident = access.incident_for(request.user, ref)

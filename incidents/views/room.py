@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from contactops.accounts.models import User
 from contactops.http import Request
+from contactops.reading import one_instant
 from incidents import access, calls, helpers, selectors, warned, wording
 from incidents.engine import lifecycle
 from incidents.engine.plan import AUDIENCES, LEVELS
@@ -31,6 +32,7 @@ LINES = 30  # of the timeline, until all are asked for
 
 
 @require_safe
+@one_instant()
 def room(request: Request, ref: str) -> HttpResponse:
     """The incident. One that was merged leads to the one it was merged into."""
     incident = access.incident_for(request.user, ref)
@@ -38,11 +40,16 @@ def room(request: Request, ref: str) -> HttpResponse:
         text = _("%(ref)s was merged into this incident.") % {"ref": incident.ref}
         messages.info(request, text)
         return redirect("room", ref=incident.merged_into.ref)
-    return show_room(request, incident)
+    return _show(request, incident)
 
 
-def show_room(request: Request, incident: Incident, sent: Sent | None = None) -> HttpResponse:
-    """The room, and in it the form that was refused, if one was."""
+@one_instant()
+def refused_in_room(request: Request, ref: str, sent: Sent) -> HttpResponse:
+    """The room as it is now, and in it the form that was refused."""
+    return _show(request, access.incident_for(request.user, ref), sent)
+
+
+def _show(request: Request, incident: Incident, sent: Sent | None = None) -> HttpResponse:
     context = RoomPage(request.user, incident, sent, whole=bool(request.GET.get("all"))).context()
     return render(request, "incidents/room.html", context, status=sent.status if sent else 200)
 

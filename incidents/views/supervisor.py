@@ -6,6 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from contactops.http import Request
+from contactops.reading import one_instant
 from incidents import access, boards, selectors, warned
 from incidents.access import Right
 from incidents.models import Incident
@@ -17,6 +18,7 @@ PAGE = 50
 
 
 @require_safe
+@one_instant()
 def board(request: Request) -> HttpResponse:
     doors.require(request.user, "board")
     filters = Filters.of(request)
