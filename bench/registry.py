@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value. `limit`: what the machine could do at best, measured in the same run, in the same unit."""
+    """One measured value. `limit`: what the machine could do at best, measured in the same run, in the same unit;
+    `within`: how many times worse than that it may be."""
 
     name: str
     value: float
@@ -17,10 +18,12 @@ class Figure:
     more_is_better: bool = False
     limit: float | None = None
     limit_is: str = ""
+    within: float | None = None
 
     @property
     def passed(self) -> bool:
-        return self.value >= self.goal if self.more_is_better else self.value <= self.goal
+        near = self.within is None or (self.ratio is not None and self.ratio <= self.within)
+        return near and (self.value >= self.goal if self.more_is_better else self.value <= self.goal)
 
     @property
     def ratio(self) -> float | None:
@@ -31,8 +34,9 @@ class Figure:
 
     def __str__(self) -> str:
         goal = f"{'>=' if self.more_is_better else '<='} {self.goal:,g}"
+        near = f", goal <= {self.within:g}x" if self.within else ""
         verdict = "PASS" if self.passed else "FAIL"
-        ratio = f"{self.ratio:.1f}x the limit of {self.limit:,.4g} ({self.limit_is})" if self.ratio else ""
+        ratio = f"{self.ratio:.1f}x the limit of {self.limit:,.4g} ({self.limit_is}){near}" if self.ratio else ""
         return f"{verdict}  {self.name:<36} {self.value:>10,.4g} {self.unit:<12} goal {goal:<10} {ratio}".rstrip()
 
 

@@ -3,6 +3,7 @@
 Any number may run; there is no leader. It needs the database only, so promises are kept while the broker is down.
 """
 
+import gc
 import logging
 import os
 import random
@@ -179,6 +180,7 @@ class ClockStep(bootsteps.StartStopStep):
         self.threads: list[Clock | Auditor] = []
 
     def start(self, worker: Any) -> None:
+        gc.freeze()  # what is loaded by now stays; it need not be searched for garbage while a thousand promises fire
         self.threads = [Clock(f"{socket.gethostname()}:{os.getpid()}"), Auditor()]
         for thread in self.threads:
             thread.start()

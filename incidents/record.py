@@ -14,6 +14,8 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from contactops import bulk
+from contactops.bulk import Row
 from contactops.errors import Conflict, NotFound
 from incidents import hints
 from incidents.duty import Groups, OnDuty, group_for
@@ -34,11 +36,13 @@ from plans.models import Group
 log = logging.getLogger(__name__)
 
 INCIDENT_COLUMNS = [
-    *("status", "outcome", "level", "type", "revision", "commander", "merged_into", "title"),
+    "id",
+    *("status", "outcome", "level", "type_id", "revision_id", "commander_id", "merged_into_id", "title"),
     *("occurred_at", "reported_at", "acknowledged_at", "activated_at", "contained_at", "restored_at"),
     *("stood_down_at", "closed_at", "rev", "head_hash", "state"),
 ]
-STEP_COLUMNS = ["status", "assignee", "decision", "due_at", "overdue", "started_at", "done_at", "took"]
+STEP_COLUMNS = ["status", "assignee_id", "decision", "due_at", "overdue", "started_at", "done_at", "took"]
+PLACE = ["incident_id", "key"]
 TIMER_COLUMNS = ["due_at", "armed_at", "state", "fired_at", "late", "system_late", "action"]
 
 
@@ -73,7 +77,7 @@ class _Written:
     turn: Turn
     titles: dict[str, Mapping[str, str]]
     columns: Mapping[str, Any]
-    events: list[Event] = field(default_factory=list)
+    events: list[Row] = field(default_factory=list)
 
     @property
     def moved(self) -> hints.Moved:
@@ -185,22 +189,12 @@ def _write(notes: list[Note], done: list[_Written], book: Rulebook) -> None:
         _project(item, book)
     groups = _groups(done)
     Note.objects.bulk_create(notes)
-    Event.objects.bulk_create([event for item in done for event in item.events])
-    Incident.objects.bulk_create(
-        [item.incident for item in done], update_conflicts=True, unique_fields=["id"], update_fields=INCIDENT_COLUMNS
-    )
-    StepRow.objects.bulk_create(
-        [row for item in done for row in _steps(item, book, groups)],
-        update_conflicts=True,
-        unique_fields=["incident", "key"],
-        update_fields=STEP_COLUMNS,
-    )
-    Timer.objects.bulk_create(
-        [_timer(item.incident, row) for item in done for row in item.turn.written],
-        update_conflicts=True,
-        unique_fields=["incident", "key"],
-        update_fields=TIMER_COLUMNS,
-    )
+    bulk.insert(Event, (event for item in done for event in item.events))
+    bulk.update(Incident, ({name: getattr(item.incident, name) for name in INCIDENT_COLUMNS} for item in done))
+    steps = (row for item in done for row in _steps(item, book, groups))
+    bulk.upsert(StepRow, steps, unique=PLACE, replace=STEP_COLUMNS)
+    timers = (_timer(item.incident, row) for item in done for row in item.turn.written)
+    bulk.upsert(Timer, timers, unique=PLACE, replace=TIMER_COLUMNS)
     outbox.write([(item.incident, item.turn) for item in done], groups)
     if done:
         hints.after_commit([item.moved for item in done])
@@ -232,19 +226,19 @@ def _chain(item: _Written) -> None:
         digest = engine.chain(incident.head_hash, event)
         actor = event.actor.removeprefix("user:") if event.actor.startswith("user:") else None
         item.events.append(
-            Event(
-                incident=incident,
-                seq=event.seq,
-                kind=event.kind,
-                actor_id=int(actor) if actor else None,
-                source="" if actor else event.actor,
-                occurred_at=moment(event.at),
-                recorded_at=moment(event.recorded),
-                facts=dict(event.facts),
-                note_id=(event.facts.get("note") or {}).get("id"),
-                prev_hash=incident.head_hash,
-                hash=digest,
-            )
+            {
+                "incident_id": incident.pk,
+                "seq": event.seq,
+                "kind": event.kind,
+                "actor_id": int(actor) if actor else None,
+                "source": "" if actor else event.actor,
+                "occurred_at": moment(event.at),
+                "recorded_at": moment(event.recorded),
+                "facts": event.facts,
+                "note_id": (event.facts.get("note") or {}).get("id"),
+                "prev_hash": incident.head_hash,
+                "hash": digest,
+            }
         )
         incident.head_hash = digest
 
@@ -290,7 +284,7 @@ def _groups(done: list[_Written]) -> Groups:
     return {(group.key, group.site_id): group for group in Group.objects.filter(key__in=keys)}
 
 
-def _steps(item: _Written, book: Rulebook, groups: Groups) -> list[StepRow]:
+def _steps(item: _Written, book: Rulebook, groups: Groups) -> list[Row]:
     """The rows of the steps that changed, or whose deadline did. What is over keeps the deadline it had."""
     pending, written = deadlines(item.turn.pending.values()), deadlines(item.turn.written)
     rows = []
@@ -312,20 +306,22 @@ def deadlines(rows: Iterable[Entry]) -> dict[tuple[str, str], int]:
     }
 
 
-def _step(item: _Written, run: Run, deadline: int | None, book: Rulebook, group: Group | None) -> StepRow:
+def _step(item: _Written, run: Run, deadline: int | None, book: Rulebook, group: Group | None) -> Row:
     if run.source == "person":
         words: dict[str, Any] = {"title": item.titles.get(run.key, {})}
     else:
         activation = item.turn.state.activation(run.activation)
         words = book.step_words((activation.plan, activation.revision), run.id.partition(".")[2])
-    return StepRow(
+    return {
+        "detail": {},
+        "options": [],
         **words,
-        incident=item.incident,
-        key=run.key,
-        group=group,
-        due_at=optional(deadline),
+        "incident_id": item.incident.pk,
+        "key": run.key,
+        "group_id": group.pk if group else None,
+        "due_at": optional(deadline),
         **step_columns(run),
-    )
+    }
 
 
 def step_columns(run: Run) -> dict[str, Any]:
@@ -349,24 +345,24 @@ def step_columns(run: Run) -> dict[str, Any]:
     }
 
 
-def _timer(incident: Incident, row: Entry) -> Timer:
-    return Timer(
-        incident=incident,
-        key=row.key,
-        base=row.base,
-        activation=row.activation,
-        plan=row.plan,
-        rule=row.rule,
-        subject=row.subject,
-        n=row.n,
-        action=row.action[:400],
-        due_at=moment(row.due),
-        armed_at=moment(row.armed),
-        state=row.state,
-        fired_at=optional(row.fired),
-        late=_span(row.late_ms),
-        system_late=_span(row.system_late_ms),
-    )
+def _timer(incident: Incident, row: Entry) -> Row:
+    return {
+        "incident_id": incident.pk,
+        "key": row.key,
+        "base": row.base,
+        "activation": row.activation,
+        "plan": row.plan,
+        "rule": row.rule,
+        "subject": row.subject,
+        "n": row.n,
+        "action": row.action[:400],
+        "due_at": moment(row.due),
+        "armed_at": moment(row.armed),
+        "state": row.state,
+        "fired_at": optional(row.fired),
+        "late": _span(row.late_ms),
+        "system_late": _span(row.system_late_ms),
+    }
 
 
 def _span(ms: int | None) -> timedelta | None:

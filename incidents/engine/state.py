@@ -1,7 +1,7 @@
 """What is true of one incident, derived from its events alone. Frozen; times are integer milliseconds UTC."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 
@@ -162,10 +162,11 @@ class IncidentState:
 
     def satisfies(self, atoms: tuple[str, ...], subject: str = "") -> bool:
         """Whether every atom (`fact` or `not fact`) is true now."""
-        return all(
-            not self.holds(atom[4:], subject) if atom.startswith("not ") else self.holds(atom, subject)
-            for atom in atoms
-        )
+        for atom in atoms:
+            wanted = not atom.startswith("not ")
+            if self.holds(atom if wanted else atom[4:], subject) is not wanted:
+                return False
+        return True
 
     def last_begun(self, name: str) -> int:
         """The seq of the event that last began this fact, or let it go on, for anybody; 0 when it never held."""
@@ -205,12 +206,17 @@ _CLASSES: dict[str, Any] = {"steps": StepRun, "callouts": Callout, "adjust": Adj
 def dump(state: IncidentState) -> dict[str, Any]:
     """As JSON, for the projection; `load` gives an equal state."""
     data: dict[str, Any] = {f.name: getattr(state, f.name) for f in fields(state)}
-    data["activations"] = [asdict(activation) for activation in state.activations]
+    data["activations"] = [_columns(activation) for activation in state.activations]
     for name in _CLASSES:
-        data[name] = {key: asdict(value) for key, value in data[name].items()}
+        data[name] = {key: _columns(value) for key, value in data[name].items()}
     if not state.support:
         del data["support"]  # a state written before there was such a thing says the same
     return data
+
+
+def _columns(value: Any) -> dict[str, Any]:
+    """A value of ours by field; `asdict` would copy each field as well, though none ever changes."""
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def load(data: Mapping[str, Any]) -> IncidentState:

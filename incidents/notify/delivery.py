@@ -322,7 +322,7 @@ def _failed(message: Notification, error: Exception, now: datetime) -> list[Noti
     following = next((point for point in points if (point.channel, point.address) not in used), None)
     if following is None:
         return [message]
-    outbox.over(following, message, now).save(force_insert=True)
+    Notification.objects.create(**outbox.over(following, vars(message), now))
     return []
 
 

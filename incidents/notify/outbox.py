@@ -11,7 +11,9 @@ from typing import Any
 
 from django.db.models import Q
 
+from contactops import bulk
 from contactops.accounts.models import Channel, ContactPoint, Role, User
+from contactops.bulk import Row
 from incidents.duty import Groups, group_for
 from incidents.engine.lifecycle import CLOSED
 from incidents.engine.turn import Noticed, Turn
@@ -59,13 +61,12 @@ def write(turns: Sequence[tuple[Incident, Turn]], groups: Groups) -> None:
     """The outbox rows of these turns, and the groups they call to each incident. A fixed number of statements."""
     _stop_calls(turns)
     people = _read_people(turns, groups)
-    rows = [row for incident, turn in turns for row in _rows(incident, turn, groups, people)]
-    Notification.objects.bulk_create(rows, ignore_conflicts=True)
-    called = {(incident.pk, group.pk) for incident, turn in turns for group in _called(incident, turn, groups)}
-    link = Incident.called.through
-    link.objects.bulk_create(
-        [link(incident_id=incident, group_id=group) for incident, group in sorted(called)], ignore_conflicts=True
+    bulk.insert(
+        Notification, (row for incident, turn in turns for row in _rows(incident, turn, groups, people)), ignore=True
     )
+    called = {(incident.pk, group.pk) for incident, turn in turns for group in _called(incident, turn, groups)}
+    links = ({"incident_id": incident, "group_id": group} for incident, group in sorted(called))
+    bulk.insert(Incident.called.through, links, ignore=True)
 
 
 def _stop_calls(turns: Sequence[tuple[Incident, Turn]]) -> None:
@@ -119,7 +120,7 @@ def _read_people(turns: Sequence[tuple[Incident, Turn]], groups: Groups) -> _Peo
     return people
 
 
-def _rows(incident: Incident, turn: Turn, groups: Groups, people: _People) -> Iterable[Notification]:
+def _rows(incident: Incident, turn: Turn, groups: Groups, people: _People) -> Iterable[Row]:
     if not turn.events or incident.kind == "backfilled":
         return  # what is keyed in afterwards is news to nobody
     letters: Letters = {}
@@ -129,43 +130,44 @@ def _rows(incident: Incident, turn: Turn, groups: Groups, people: _People) -> It
     for letter in letters.values():
         if incident.kind == "drill" and letter.user.pk not in people.participants.get(incident.pk, ()):
             continue  # a drill reaches its participants only
-        row = Notification(
-            incident=incident,
-            recipient=letter.user,
-            letter=":".join(filter(None, (incident.ref, str(first.seq), str(letter.user.pk), letter.ladder))),
-            channel=Channel.CONSOLE,
-            items=letter.items,
-            ladder=letter.ladder,
-            first=first.seq == 1,
-            state=DELIVERED,
-            created_at=now,
-            next_try_at=now,
-            expires_at=now + EXPIRES,
-            handed_at=now,
-        )
-        row.dedup_key = f"{row.letter}:{Channel.CONSOLE}"
+        name = ":".join(filter(None, (incident.ref, str(first.seq), str(letter.user.pk), letter.ladder)))
+        row = {
+            **_NEW,
+            "incident_id": incident.pk,
+            "recipient_id": letter.user.pk,
+            "letter": name,
+            "channel": Channel.CONSOLE,
+            "dedup_key": f"{name}:{Channel.CONSOLE}",
+            "items": letter.items,
+            "ladder": letter.ladder,
+            "first": first.seq == 1,
+            "state": DELIVERED,
+            "created_at": now,
+            "next_try_at": now,
+            "expires_at": now + EXPIRES,
+            "handed_at": now,
+        }
         yield row
         if not letter.on_screen_only and (point := people.points.get(letter.user.pk)):
             yield over(point, row, now)
 
 
-def over(point: ContactPoint, row: Notification, now: datetime) -> Notification:
-    """The same letter over one of the recipient's channels, to be sent at once. Not saved yet."""
-    return Notification(
-        incident_id=row.incident_id,
-        recipient_id=row.recipient_id,
-        letter=row.letter,
-        channel=point.channel,
-        address=point.address,
-        dedup_key=f"{row.letter}:{point.channel}:{point.pk}",
-        items=row.items,
-        ladder=row.ladder,
-        first=row.first,
-        state=QUEUED,
-        created_at=now,
-        next_try_at=now,
-        expires_at=row.expires_at,
-    )
+# The columns of a message of which nothing has become yet.
+_NEW: Row = {"address": "", "in_digest": False, "attempts": 0, "state": QUEUED, "handed_at": None}
+_CARRIED = ("incident_id", "recipient_id", "letter", "items", "ladder", "first", "expires_at")
+
+
+def over(point: ContactPoint, letter: Row, now: datetime) -> Row:
+    """The row of the same letter over one of the recipient's channels, to be sent at once."""
+    return {
+        **_NEW,
+        **{name: letter[name] for name in _CARRIED},
+        "channel": point.channel,
+        "address": point.address,
+        "dedup_key": f"{letter['letter']}:{point.channel}:{point.pk}",
+        "created_at": now,
+        "next_try_at": now,
+    }
 
 
 def _address(incident: Incident, noticed: Noticed, groups: Groups, people: _People, letters: Letters) -> None:
