@@ -126,19 +126,11 @@ def _lock(ids: set[int], skip_locked: bool) -> dict[int, Incident]:
 def pending_rows(incidents: Iterable[int]) -> dict[int, dict[str, Entry]]:
     """What the ledger holds as pending for these incidents, by id and key. One query."""
     found: dict[int, dict[str, Entry]] = {}
-    for row in Timer.objects.filter(incident__in=incidents, state=PENDING):
-        found.setdefault(row.incident_id, {})[row.key] = Entry(
-            key=row.key,
-            base=row.base,
-            activation=row.activation,
-            plan=row.plan,
-            rule=row.rule,
-            subject=row.subject,
-            n=row.n,
-            action=row.action,
-            due=ms(row.due_at),
-            armed=ms(row.armed_at),
-        )
+    rows = Timer.objects.filter(incident__in=incidents, state=PENDING).order_by()
+    same = ("key", "base", "activation", "plan", "rule", "subject", "n", "action")
+    for incident, due, armed, *values in rows.values_list("incident", "due_at", "armed_at", *same):
+        row = Entry(**dict(zip(same, values, strict=True)), due=ms(due), armed=ms(armed))
+        found.setdefault(incident, {})[row.key] = row
     return found
 
 
