@@ -14,9 +14,10 @@ from rest_framework import serializers
 from contactops.errors import Invalid
 from incidents import inputs
 from incidents.engine.decide import Act
-from incidents.engine.lifecycle import MAJOR
+from incidents.engine.lifecycle import MAJOR, SUPPORT_MOVES
 from incidents.engine.plan import LISTS, key_of
 from incidents.models.incident import SCOPES
+from incidents.times import MS
 from plans.durations import milliseconds
 from plans.models import PlanRevision
 
@@ -94,6 +95,28 @@ class _Answer(serializers.Serializer):
 
     ladder = serializers.SlugField(max_length=60)
     accept = serializers.BooleanField(default=True)
+
+
+class _CallOut(serializers.Serializer):
+    """`ladder`: of this plan, or `topic-` and the id of one of its contact cards."""
+
+    ladder = serializers.SlugField(max_length=60)
+
+
+class _HandOver(_CallOut):
+    person = serializers.CharField(max_length=150)
+
+
+class _Cadence(inputs.Cadence):
+    reason = inputs.words()
+
+
+class _People(serializers.Serializer):
+    """In support. Groups are not asked who is in them: a rehearsal knows names alone."""
+
+    tier = serializers.IntegerField(min_value=1, max_value=2)
+    people = serializers.ListField(child=serializers.CharField(max_length=150), min_length=1)
+    status = inputs.choice(tuple(SUPPORT_MOVES))
 
 
 class _Items(serializers.Serializer):
@@ -192,6 +215,19 @@ def _answer(line: _Line) -> tuple[str, Body]:
     return "answer", {"verb": verb, "ladder": key_of(line.slug, line.given["ladder"]), "notification": 0}
 
 
+def _call_out(line: _Line) -> tuple[str, Body]:
+    return "call-out", {"ladder": key_of(line.slug, line.given["ladder"])}
+
+
+def _hand_over(line: _Line) -> tuple[str, Body]:
+    ladder = key_of(line.slug, line.given["ladder"])
+    return "hand-over", {"ladder": ladder, "person": line.given["person"], "may_any": True}
+
+
+def _cadence(line: _Line) -> tuple[str, Body]:
+    return "cadence", {"audience": line.given["audience"], "every": line.given["every"] // MS}
+
+
 def _close(line: _Line) -> tuple[str, Body]:
     return "close", {**line.given, "may_stand_down": True}
 
@@ -209,7 +245,11 @@ _VERBS: Mapping[str, tuple[type[serializers.Serializer], Callable[[_Line], tuple
     "confirm": (inputs.Nothing, _same("level/confirm")),
     "condition": (_Condition, _same("conditions")),
     "support": (_Support, _same("support")),
+    "support/people": (_People, _same("support/people")),
     "update": (_Update, _same("updates")),
+    "cadence": (_Cadence, _cadence),
+    "call-out": (_CallOut, _call_out),
+    "hand-over": (_HandOver, _hand_over),
     "answer": (_Answer, _answer),
     "list": (_Items, _same("list")),
     **dict.fromkeys(("start", "complete", "skip", "block", "unblock"), (_Step, _step)),

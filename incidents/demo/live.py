@@ -12,12 +12,13 @@ from contactops.accounts.models import User
 from contactops.errors import DomainError
 from contactops.reading import one_instant
 from incidents import inputs, reporting, selectors, services
-from incidents.models import Incident
+from incidents.models import Incident, Notification
 from incidents.times import db_now
 from incidents.verbs import VERBS, arguments
 from plans.texts import say
 
 EVERYTHING_OPEN = "everything open"
+WHOEVER_IS_CALLED = ""
 REST_S = 1.5  # between two steps of somebody who works down the list
 
 Say = Callable[[str], None]
@@ -25,8 +26,8 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Beat:
-    """What somebody does, so many seconds into the story. `verb`: one of the incident's, `report`, `join`, `steps/KEY`, or
-    EVERYTHING_OPEN."""
+    """What somebody does, so many seconds into the story. `verb`: one of the incident's, `report`, `join`, `steps/KEY`,
+    `accept` or `decline` (of a call-out), or EVERYTHING_OPEN."""
 
     at: float
     who: str
@@ -41,6 +42,11 @@ class Story:
     limit: timedelta
     limit_at: float
     beats: tuple[Beat, ...]
+
+    @property
+    def people(self) -> set[str]:
+        """The usernames it needs."""
+        return {beat.who for beat in self.beats} - {WHOEVER_IS_CALLED}
 
 
 def _call(person: str, note: str = "") -> dict[str, Any]:
@@ -72,7 +78,15 @@ STORIES: Mapping[str, Story] = {
             Beat(38, "supervisor", "updates", {"audience": "agents", "text": _TOLD}),
             Beat(46, "director", "level/confirm"),
             Beat(52, "supervisor", "steps/power-cut.phone-maintenance", _call("Tom Reed", "On his way, ten minutes")),
+            Beat(
+                56,
+                "supervisor",
+                "call-out",
+                {"ladder": "power-cut.topic-building", "note": "The whole floor, not one fuse"},
+            ),
             Beat(60, "leader", "steps/power-cut.powered-seats", {"note": "L01 to L16 are on the UPS"}),
+            Beat(64, WHOEVER_IS_CALLED, "decline", {"reason": "In the middle of a repair in Hall 2"}),
+            Beat(72, WHOEVER_IS_CALLED, "accept"),
             Beat(88, "supervisor", "steps/power-cut.phone-superior", _call("Diana Chen", "She tells the management")),
             Beat(96, "leader", "steps/power-cut.move-calls", {"note": "Eleven people moved, five wait for a seat"}),
             Beat(104, "tech", "steps/power-cut.find-and-repair", {"note": "A breaker in the distribution board"}),
@@ -92,7 +106,7 @@ class Player:
 
     def __init__(self, name: str, say: Say, pace: float = 1.0) -> None:
         self.type, self.story, self.pace, self.say = name, STORIES[name], pace, say
-        self.people = User.objects.in_bulk({beat.who for beat in self.story.beats}, field_name="username")
+        self.people = User.objects.in_bulk(self.story.people, field_name="username")
         self.incident: Incident
 
     def play(self, until: float | None = None) -> Incident:
@@ -102,9 +116,29 @@ class Player:
             if until is not None and beat.at > until:
                 break
             time.sleep(max(0.0, began + beat.at * self.pace - time.monotonic()))
-            for told in self._do(beat, self.people[beat.who]):
-                self.say(f"{time.monotonic() - began:5.0f} s  {beat.who}: {told}")
+            for who, told in self._said(beat):
+                self.say(f"{time.monotonic() - began:5.0f} s  {who}: {told}")
         return self.incident
+
+    def _said(self, beat: Beat) -> Iterator[tuple[str, str]]:
+        """Who did what."""
+        if beat.who == WHOEVER_IS_CALLED:
+            yield self._answer(beat)
+            return
+        for told in self._do(beat, self.people[beat.who]):
+            yield beat.who, told
+
+    def _answer(self, beat: Beat) -> tuple[str, str]:
+        """The newest call that still waits for an answer; by the roster it may be anybody's, or nobody's."""
+        asked = Notification.objects.filter(incident=self.incident, acknowledged_at=None, declined_at=None)
+        call = asked.exclude(ladder="").select_related("recipient", "incident").order_by("-pk").first()
+        if call is None:
+            return "nobody", "is called"
+        reason = str(beat.body.get("reason", ""))
+        services.answer_notification(
+            notification=call, actor=call.recipient, accept=beat.verb == "accept", reason=reason
+        )
+        return call.recipient.username, f"{beat.verb}s the call {call.ladder}"
 
     def _do(self, beat: Beat, who: User) -> Iterator[str]:
         if beat.verb in ("report", "join"):

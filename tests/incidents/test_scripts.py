@@ -26,6 +26,10 @@ WRONG = [
     ({"do": "support", "open": True}, "tier: "),
     ({"do": "answer"}, "ladder: "),
     ({"do": "assess"}, "verdict: "),
+    ({"do": "call-out"}, "ladder: "),
+    ({"do": "hand-over", "ladder": "topic-building"}, "person: "),
+    ({"do": "cadence", "audience": "agents", "every": "often"}, "every: "),
+    ({"do": "support/people", "tier": 1, "people": []}, "people: "),
     ({"do": "update"}, "audience: "),
     ({"do": "update", "audience": "martians"}, "audience: "),
     ({"do": "update", "audience": "agents", "next_update_at": "2026-03-02T14:00Z"}, "next_update_at: "),
@@ -75,6 +79,34 @@ def test_a_fault_that_is_older_than_its_report(db: None) -> None:
     ]
     fired = [one for one in play("power-cut", script, 10 * MINUTE) if one.kind == "fired" and "power-5" in one.what]
     assert [one.offset for one in fired] == [5 * MINUTE]
+
+
+def test_a_call_out_that_is_handed_over_and_how_often_agents_hear(db: None) -> None:
+    lines = [
+        {"at": "PT1M", "do": "call-out", "ladder": "topic-building", "by": "supervisor"},
+        {"at": "PT2M", "do": "hand-over", "ladder": "topic-building", "person": "tech"},
+        {"at": "PT3M", "do": "answer", "ladder": "topic-building", "by": "tech"},
+        {"at": "PT4M", "do": "cadence", "audience": "agents", "every": "PT20M"},
+    ]
+    seen = happens(lines, until=30 * MINUTE)
+    at = {one.kind: one.offset for one in seen}
+    assert (at["called_out"], at["handed_over"], at["answered"]) == (MINUTE, 2 * MINUTE, 3 * MINUTE)
+    assert at["cadence_set"] == 4 * MINUTE
+    due = [one.offset for one in seen if one.kind == "fired" and "update-agents" in one.what]
+    assert due == [20 * MINUTE + 40_000]
+
+
+def test_people_in_support(db: None) -> None:
+    script = [
+        {"at": "PT0S", "do": "report"},
+        {"at": "PT1M", "do": "activate"},
+        {"at": "PT2M", "do": "support", "tier": 1, "open": True},
+        {"at": "PT3M", "do": "support/people", "tier": 1, "people": ["a", "b"], "status": "asked"},
+        {"at": "PT5M", "do": "support/people", "tier": 1, "people": ["a"], "status": "joined"},
+    ]
+    support = [(one.offset, one.what) for one in play("inbound-surge", script, 10 * MINUTE) if one.kind == "support"]
+    assert [at for at, _what in support] == [3 * MINUTE, 5 * MINUTE]
+    assert "joined" in support[1][1]
 
 
 def test_what_the_engine_refuses_is_told_too(db: None) -> None:

@@ -7,6 +7,8 @@ import pytest
 from tests.ops.console import console, python
 from tests.stories.real import RealStack
 
+CALLS = ("called_out", "contact_failed", "contact_asked", "answered")  # the first cannot, the second has it
+
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("demo")]
 
 
@@ -20,6 +22,8 @@ def test_a_power_cut_plays_by_itself(tmp_path: Path) -> None:
         incident = manager.see(ref)
         assert (incident["status"], incident["outcome"], incident["level"]) == ("closed", "resolved", 2)
         assert incident["impact"]["reports"] == 3
+        kinds = [line["kind"] for line in manager.see(ref, "timeline/")]
+        assert [kind for kind in kinds if kind in CALLS] == list(CALLS)
         fired = [row["rule"] for row in manager.see(ref, "promises/") if row["state"] == "fired"]
         assert "power-5" in fired  # the call to the superior, five minutes after the lights went out
         assert not [row for row in manager.see(ref, "promises/") if row["state"] == "pending"]

@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not 0 < options["pace"] <= 10:
             raise CommandError("--pace must be above 0 and at most 10.")
-        wanted = {beat.who for beat in STORIES[options["story"]].beats}
+        wanted = STORIES[options["story"]].people
         if missing := wanted - set(User.objects.filter(username__in=wanted).values_list("username", flat=True)):
             raise CommandError(f"The demo organisation is not here (no {min(missing)}). Run manage.py seed_demo first.")
         player = Player(options["story"], self._say, options["pace"])
