@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from contactops.accounts.models import User
@@ -33,6 +33,7 @@ class Beat:
     who: str
     verb: str
     body: Mapping[str, Any] = field(default_factory=dict)
+    from_the_start: bool = False  # it happened when the fault began, and is only written down now
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,16 @@ _TOLD = (
 )
 _BACK = "A breaker has tripped. Power is expected back in five minutes."
 _OVER = "Controlled, normal, no further effect"
+_QUEUE = "Many calls are waiting. Say sorry once, help, and do not promise a time; offer a call-back."
+
+
+def _helps(tier: int, people: str, status: str, note: str = "") -> dict[str, Any]:
+    return {"tier": tier, "people": people, "status": status, "note": note}
+
+
+def _tier(tier: int, is_open: bool) -> dict[str, Any]:
+    return {"tier": tier, "open": is_open}
+
 
 STORIES: Mapping[str, Story] = {
     "power-cut": Story(
@@ -98,6 +109,38 @@ STORIES: Mapping[str, Story] = {
             Beat(174, "supervisor", "close", {"outcome": "resolved", "cause": "A breaker tripped"}),
         ),
     ),
+    "inbound-surge": Story(
+        limit=timedelta(minutes=30),
+        limit_at=75,
+        beats=(
+            Beat(0, "supervisor", "report", _report("Sixty calls are waiting, everybody is on the line", "site", "")),
+            Beat(5, "leader", "acknowledge"),
+            Beat(10, "supervisor", "activate", {"plan": "inbound-surge", "level": 3}),
+            Beat(16, "supervisor", "support", _tier(1, True), from_the_start=True),
+            Beat(20, "supervisor", "support/people", _helps(1, "agent11 agent12 agent13", "asked")),
+            Beat(26, "supervisor", "updates", {"audience": "agents", "text": _QUEUE}),
+            Beat(30, "agent11", "support/people", _helps(1, "agent11", "confirmed")),
+            Beat(34, "agent12", "support/people", _helps(1, "agent12", "confirmed")),
+            Beat(38, "agent13", "support/people", _helps(1, "agent13", "declined", "With a customer who was cut off")),
+            Beat(46, "supervisor", "support/people", _helps(1, "agent11 agent12", "joined")),
+            Beat(54, "supervisor", "steps/inbound-surge.same-topic", {"decision": "mixed"}),
+            Beat(84, "supervisor", "steps/inbound-surge.tier-2", _call("Outbound lead", "Two people, from now on")),
+            Beat(90, "supervisor", "support", _tier(2, True)),
+            Beat(94, "supervisor", "support/people", _helps(2, "agent21 agent22", "asked")),
+            Beat(100, "agent21", "support/people", _helps(2, "agent21", "confirmed")),
+            Beat(104, "supervisor", "support/people", _helps(2, "agent21 agent22", "joined")),
+            Beat(120, "supervisor", "conditions", {"name": "controlled", "holds": True}),
+            Beat(126, "supervisor", "support/people", _helps(2, "agent21 agent22", "released")),
+            Beat(129, "supervisor", "support", _tier(2, False)),
+            Beat(134, "supervisor", "support/people", _helps(1, "agent11 agent12", "released")),
+            Beat(137, "supervisor", "support", _tier(1, False)),
+            Beat(142, "supervisor", "conditions", {"name": "surge", "holds": False}),
+            Beat(145, "supervisor", "conditions", {"name": "restored", "holds": True}),
+            Beat(148, "supervisor", EVERYTHING_OPEN),
+            Beat(176, "manager", "stand-down", {"reason": _OVER}),
+            Beat(182, "supervisor", "close", {"outcome": "resolved", "cause": "A ticket sale nobody had told us of"}),
+        ),
+    ),
 }
 
 
@@ -108,6 +151,7 @@ class Player:
         self.type, self.story, self.pace, self.say = name, STORIES[name], pace, say
         self.people = User.objects.in_bulk(self.story.people, field_name="username")
         self.incident: Incident
+        self.began: datetime
 
     def play(self, until: float | None = None) -> Incident:
         """Until so many seconds into the story, or to its end."""
@@ -148,13 +192,14 @@ class Player:
         elif beat.verb.startswith("steps/"):
             yield self._step(beat.verb.removeprefix("steps/"), who, beat.body)
         else:
-            known = VERBS[beat.verb]
-            known.call(incident=self._now(), actor=who, **_checked(known.takes, beat.body))
+            known, when = VERBS[beat.verb], {"at": self.began.isoformat()} if beat.from_the_start else {}
+            known.call(incident=self._now(), actor=who, **_checked(known.takes, {**beat.body, **when}))
             yield beat.verb
 
     def _report(self, beat: Beat, who: User) -> str:
-        early = self.story.limit - timedelta(seconds=self.story.limit_at * self.pace)
-        when = {"occurred_at": (db_now() - early).isoformat()} if beat.verb == "report" else {"join": self.incident.ref}
+        if beat.verb == "report":
+            self.began = db_now() - self.story.limit + timedelta(seconds=self.story.limit_at * self.pace)
+        when = {"occurred_at": self.began.isoformat()} if beat.verb == "report" else {"join": self.incident.ref}
         body = {"client_key": str(uuid.uuid4()), "incident_type": self.type, **beat.body, **when}
         stored, _new = reporting.report(actor=who, **_checked(inputs.Report, body))
         self.incident = stored.incident
