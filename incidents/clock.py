@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import socket
+import sys
 import threading
 import time
 from collections.abc import Collection
@@ -32,6 +33,7 @@ LOOK_EVERY_S = 1.0  # at most so long between two looks, whatever the hints
 WATCH_EVERY_S = 0.9  # at least, between two looks at the limits on figures
 BATCH = 300  # incidents fired in one transaction
 POISON_REST_S = 30.0
+SWITCH_S = 0.0005  # at most, until a postman that has heard from its gateway may go on while the clock computes
 
 
 class Clock(threading.Thread):
@@ -180,6 +182,7 @@ class ClockStep(bootsteps.StartStopStep):
         self.threads: list[Clock | Auditor] = []
 
     def start(self, worker: Any) -> None:
+        sys.setswitchinterval(SWITCH_S)
         gc.freeze()  # what is loaded by now stays; it need not be searched for garbage while a thousand promises fire
         self.threads = [Clock(f"{socket.gethostname()}:{os.getpid()}"), Auditor()]
         for thread in self.threads:

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, Q
 
-from contactops import crash
+from contactops import bulk, crash
 from contactops.accounts.models import Channel, ContactPoint
 from incidents import hints
 from incidents.models import DeliveryAttempt, Incident, Notification
@@ -29,8 +29,9 @@ from incidents.times import db_now, raise_if_lost
 
 log = logging.getLogger(__name__)
 
-SIZE = 10  # letters claimed together: as many may be sent twice when the process dies
-SLOW_S = 1.0  # a gateway that takes longer over one letter gets them one by one
+SIZE = 10  # letters claimed together at first, then as many as go out in SPAN_S, up to MOST: when the process dies, as
+SPAN_S = 0.2  # many may be sent twice
+MOST = 40
 LEASE = timedelta(seconds=settings.NOTIFY_LEASE_S)
 PATIENCE_S = settings.NOTIFY_LEASE_S / 3  # after so long at one claim the rest is given back, before its lease runs out
 BACKOFF_S = settings.NOTIFY_BACKOFF_S  # doubled with every try, up to
@@ -61,7 +62,9 @@ class Outcome:
 
 def waiting_channels() -> list[str]:
     """The channels on which something is to be sent now. One query."""
-    return list(Notification.objects.filter(_due(db_now())).values_list("channel", flat=True).distinct())
+    return list(
+        Notification.objects.filter(_due(db_now())).order_by("channel").values_list("channel", flat=True).distinct()
+    )
 
 
 def _due(now: datetime) -> Q:
@@ -82,8 +85,9 @@ def _deliver(channel: str, stopping: threading.Event) -> int:
         crash.here("after_claim")
         began = time.monotonic()
         outcomes = _send(parcels)
-        is_slow = time.monotonic() - began > SLOW_S * max(1, len(outcomes))
-        size = 1 if is_slow else SIZE
+        if outcomes:
+            each = (time.monotonic() - began) / len(outcomes)
+            size = MOST if each * MOST <= SPAN_S else max(1, int(SPAN_S / each))
         crash.here("before_mark")
         handed += _mark(outcomes, lease)
         _give_back(parcels[len(outcomes) :], lease)
@@ -216,9 +220,9 @@ def _bundle(channel: str, those: list[Notification], now: datetime) -> Parcel:
 def _lease(messages: Sequence[Notification], lease: uuid.UUID, now: datetime) -> None:
     if not messages:
         return
-    DeliveryAttempt.objects.bulk_create(
-        DeliveryAttempt(notification=message, number=message.attempts + 1, started_at=now) for message in messages
-    )
+    begun = {"started_at": now, "outcome": "started", "detail": ""}
+    tries = ({"notification_id": message.pk, "number": message.attempts + 1, **begun} for message in messages)
+    bulk.insert(DeliveryAttempt, tries)
     Notification.objects.filter(pk__in=[message.pk for message in messages]).update(
         state=LEASED, lease=lease, leased_until=now + LEASE, attempts=F("attempts") + 1
     )

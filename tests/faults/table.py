@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
 import redis
 
@@ -15,7 +16,7 @@ from tests.faults.stage import LEASE_S, TIMEOUT_S, Stage
 from tests.ops.console import eventually
 
 WORKERS = 2  # each with one thread for a channel
-IN_FLIGHT = 10  # messages that one of them claims together, hands over and then marks
+IN_FLIGHT = 10  # messages that one of them claims together while little waits, hands over and then marks
 
 # Breaks and mends. Returns the instant from which promises must be kept again, in seconds since 1970: that of the fault
 # itself where somebody else can keep them all the while.
@@ -122,7 +123,8 @@ def gateway_refuses(stage: Stage, chance: random.Random) -> float:
 
 
 def crash(place: Place) -> Does:
-    """The first process to come by dies there; the place is certain, whatever the moment is."""
+    """The first process to come by dies there; the place is certain, whatever the moment is. What it has sent of the same
+    claim by then, or on another channel, is not marked either."""
 
     def does(stage: Stage, _chance: random.Random) -> float:
         began, mark = time.time(), stage.crashes / place
@@ -150,9 +152,5 @@ FAULTS = {
     "gateway says 500": Fault(gateway("says 500")),
     "gateway says 451": Fault(gateway("says 451")),
     "gateway late": Fault(gateway("late"), twice=2 * ALL),  # each tries at most twice in that time
-    "crash after_claim": Fault(crash("after_claim"), ends=True),
-    "crash after_commit": Fault(crash("after_commit"), twice=IN_FLIGHT, ends=True),  # a whole worker may end
-    "crash before_send": Fault(crash("before_send"), ends=True),
-    "crash after_send": Fault(crash("after_send"), twice=1, ends=True),
-    "crash before_mark": Fault(crash("before_mark"), twice=IN_FLIGHT, ends=True),
+    **{f"crash {place}": Fault(crash(place), twice=IN_FLIGHT, ends=True) for place in get_args(Place)},
 }

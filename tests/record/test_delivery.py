@@ -119,6 +119,21 @@ def test_a_server_that_is_down_is_tried_again(reported: Incident, settings: Any,
         assert server.to() == TOLD
 
 
+def test_a_channel_that_waits_is_named_once_however_much_waits(agent: User, clock: Clock) -> None:
+    incidents(3, agent)
+    assert delivery.waiting_channels() == ["email"]
+
+
+def test_more_letters_than_one_claim_takes(
+    agent: User, clock: Clock, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "STORM", 1000)
+    made = incidents(delivery.MOST, agent)
+    assert deliver_due() == 2 * len(made)
+    assert {state for incident in made for state in states(incident)} == {"handed"}
+    assert len(server.messages) == 2 * len(made)
+
+
 def test_what_nobody_needs_any_more_expires(reported: Incident, server: MailServer, clock: Clock) -> None:
     clock.forward(5 * 60 * MINUTE, fire=False)
     assert deliver_due() == 0
