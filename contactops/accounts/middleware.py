@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.shortcuts import render
-from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from contactops.accounts.models import User
@@ -63,7 +62,7 @@ class PersonPreferencesMiddleware:
         user = _person(request)
         if user is None:
             return self.get_response(request)
-        with translation.override(user.language), timezone.override(user.zone):
+        with user.reading():
             response = self.get_response(request)
             response.headers.setdefault("Content-Language", user.language)
         return response

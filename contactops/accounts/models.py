@@ -1,11 +1,14 @@
 """Who logs in, what they may be told and where."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone, translation
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -100,6 +103,12 @@ class User(AbstractUser):
     def zone(self) -> ZoneInfo:
         """Their own time zone, else that of their site."""
         return ZoneInfo(self.time_zone or (self.site.time_zone if self.site else "UTC"))
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """In their language and time zone."""
+        with translation.override(self.language), timezone.override(self.zone):
+            yield
 
     @property
     def own_site_ids(self) -> set[int]:

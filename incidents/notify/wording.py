@@ -1,16 +1,13 @@
 """A notification in words, in the recipient's language: made when it is sent or shown, never stored."""
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.utils import formats, timezone, translation
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from contactops.accounts.models import User
 from incidents import links
 from incidents.models import Incident, Note, Notification, StepRun
 from incidents.models.outbox import HANDED
@@ -136,18 +133,10 @@ def _late(item: dict[str, Any]) -> str:
     return _(" (sent %(minutes)s min late: the console was down)") % {"minutes": behind // LATE_MS}
 
 
-@contextmanager
-def _as_read_by(person: User) -> Iterator[None]:
-    """In their language and time zone."""
-    zone = person.time_zone or (person.site.time_zone if person.site else "UTC")
-    with translation.override(person.language), timezone.override(ZoneInfo(zone)):
-        yield
-
-
 def mail(notification: Notification, words: Words | None = None) -> tuple[str, str]:
     """Subject and body of the e-mail, in the recipient's language and time zone. `words`: those of this message and
     others, where they were read together."""
-    with _as_read_by(notification.recipient):
+    with notification.recipient.reading():
         incident = notification.incident
         reported = _("Reported %(time)s") % {"time": clock_time(moment(incident.facts.points["reported"]))}
         drill = [DRILL] if incident.kind == "drill" else []  # before anything else
@@ -164,7 +153,7 @@ def _tap(notification: Notification) -> str:
 
 def digest(notifications: Sequence[Notification], words: Words) -> tuple[str, str]:
     """Subject and body of one letter that stands for many, the oldest first, incident by incident."""
-    with _as_read_by(notifications[0].recipient):
+    with notifications[0].recipient.reading():
         by_incident: dict[int, list[Notification]] = {}
         for one in notifications:
             by_incident.setdefault(one.incident_id, []).append(one)
@@ -184,7 +173,7 @@ def digest(notifications: Sequence[Notification], words: Words) -> tuple[str, st
 def short(notification: Notification, words: Words | None = None) -> str:
     """One SMS, in the recipient's language and time zone: what happened and what is asked, then where to read on. Of a
     restricted incident the reference and the level only."""
-    with _as_read_by(notification.recipient):
+    with notification.recipient.reading():
         incident = notification.incident
         level = _("level %(level)s") % {"level": incident.level} if incident.level else ""
         head = " ".join(part for part in (incident.ref, level) if part)

@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -29,7 +28,7 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
     if not throttle.takes(throttle.key_of(request.META.get("REMOTE_ADDR", ""), f"link {token}")):
         return error_page(request, 429, _("Too many tries. Wait a minute, then try again."))
     notification = links.read(token)
-    with translation.override(notification.recipient.language):
+    with notification.recipient.reading():
         is_over = notification.expires_at <= db_now() or not notification.recipient.is_active
         context = {"one": notification, "incident": notification.incident, "is_over": is_over}
         if request.method == "POST" and not is_over:

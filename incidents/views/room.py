@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from contactops.accounts.models import User
+from contactops.accounts.models import Role, User
 from contactops.http import Request
 from contactops.reading import one_instant
 from incidents import access, calls, helpers, selectors, warned, wording
@@ -65,6 +65,10 @@ class Letters:
         return any(one.acknowledged_at or one.declined_at for one in self.rows)
 
     @property
+    def seen(self) -> bool:
+        return any(one.read_at for one in self.rows)
+
+    @property
     def words(self) -> str:
         """The best that can be said of them: somebody who acknowledged once knows of it."""
         if any(one.acknowledged_at for one in self.rows):
@@ -115,7 +119,7 @@ class RoomPage:
             "deadline_sent": any(self._is_sent(one) for one in kept if one.is_deadline),
             "settled": [one for one in promises if one.timer.state != "pending" and not one.paused],
             "done_count": sum(step.status == "done" for step in room.steps),
-            "told": self._told(),
+            **self._told(),
             "lines": (lines if self.whole else lines[-LINES:])[::-1],
             "line_count": len(lines),
             "tiers": self._tiers(),
@@ -172,13 +176,19 @@ class RoomPage:
             for who, fact in told
         ]
 
-    def _told(self) -> list[tuple[User, "Letters"]]:
-        """The messages by person: those who have not answered first."""
+    def _told(self) -> dict[str, Any]:
+        """The messages by person, those who have not answered first; agents, who may be a whole floor, by themselves."""
         people: dict[User, list[Notification]] = {}
         for letter in selectors.notifications(self.incident).order_by("created_at", "pk"):
             people.setdefault(letter.recipient, []).append(letter)
         told = [(person, Letters(rows)) for person, rows in people.items()]
-        return sorted(told, key=lambda one: (one[1].answered, str(one[0])))
+        told.sort(key=lambda one: (one[1].answered, str(one[0])))
+        floor = [one for one in told if one[0].role == Role.AGENT]
+        return {
+            "told": [one for one in told if one[0].role != Role.AGENT],
+            "floor": floor,
+            "floor_seen": sum(letters.seen for _person, letters in floor),
+        }
 
     @cached_property
     def _may(self) -> set[str]:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -83,6 +84,8 @@ def test_pressed_again_it_says_who_and_when(clock: Clock, case: Case, path: str,
     page = phone.post(path).content.decode()
     assert case.row.rev == before
     assert "Tom Reid" in page
+    assert case.last("answered").occurred_at.astimezone(ZoneInfo("Europe/London")).strftime("%H:%M") in page
+    assert "UTC" not in page
     assert len(case.events("answered")) == 1
 
 
