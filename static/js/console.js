@@ -354,6 +354,7 @@ document.addEventListener("htmx:beforeHistoryUpdate", ({ detail }) => {
 document.addEventListener("htmx:afterSettle", ({ detail }) => {
   if (detail.target?.id !== "console") return;
   isCurrent();
+  showPlace();
   if (!detail.requestConfig?.isAnswer) return;
   const isElsewhere = new URL(detail.xhr.responseURL).pathname !== detail.requestConfig.from;
   const problems = document.querySelector(".problems");
@@ -361,6 +362,14 @@ document.addEventListener("htmx:afterSettle", ({ detail }) => {
   else if (isElsewhere) document.getElementById("main").focus({ preventScroll: true });
   if (isElsewhere && !problems) window.scrollTo(0, 0);
 });
+
+/** On a phone there may be more places than fit side by side: the one we are at is in sight. */
+function showPlace() {
+  const here = document.querySelector(".rail [aria-current]");
+  const row = here?.closest("ul");
+  if (row) row.scrollLeft = here.offsetLeft - (row.clientWidth - here.offsetWidth) / 2;
+}
+showPlace();
 
 for (const failure of ["htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(failure, ({ detail }) => isSent(detail) && note("unsent"));
