@@ -53,3 +53,14 @@ def test_a_step_that_opens_meanwhile_is_seen_at_the_next_look(agent: User, clien
     assert done and first.status_code == 200
     assert b"power-cut.phone-superior" not in first.content
     assert b"power-cut.phone-superior" in client.get(where).content
+
+
+READ_AT_ONCE = ("/board/", "/overview/", "/incidents/{}/", "/incidents/{}/summary/")
+ANSWERS = ("", "timeline/", "promises/", "summary/")
+
+
+@pytest.mark.parametrize("address", [*READ_AT_ONCE, *(f"/api/v1/incidents/{{}}/{what}" for what in ANSWERS)])
+def test_what_is_read_at_one_instant_writes_nothing(agent: User, client: Client, address: str) -> None:
+    [incident] = incidents(1, agent)
+    client.force_login(User.objects.get(username="manager"))
+    assert client.get(address.format(incident.ref)).status_code == 200
