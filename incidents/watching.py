@@ -214,7 +214,7 @@ WHERE r.condition <> ''
        OR (s.revision_id IS DISTINCT FROM i.revision_id AND (r.holds OR r.lost)))
 """
 _DUE = "SELECT FROM incidents_warningrule WHERE look_at <= app_now()"
-_ANYTHING = f"SELECT EXISTS ({_DUE}), EXISTS (SELECT {_UNSAID})"
+ANYTHING = f"SELECT EXISTS ({_DUE}), EXISTS (SELECT {_UNSAID})"
 _PAIRS = f"SELECT r.id, i.id {_UNSAID} ORDER BY i.id, r.id LIMIT %s"
 AT_ONCE = 200  # of each, in one look
 
@@ -222,7 +222,7 @@ AT_ONCE = 200  # of each, in one look
 def look() -> None:
     """What the clock has to do here, as a rule nothing. One query then."""
     with connection.cursor() as cursor:
-        cursor.execute(_ANYTHING)
+        cursor.execute(ANYTHING)
         due, unsaid = cursor.fetchone()
     if due:
         with transaction.atomic():
